@@ -1,0 +1,50 @@
+import { z } from 'zod';
+
+/** A node or edge id inside one document: stable over renames, safe in step keys, URLs and expressions. */
+export const ElementId = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/, 'letters, digits, _ and -, beginning with a letter');
+
+/** When a step of this node is tried again. `backoffSeconds` doubles with each attempt, up to an hour. */
+export const RetryPolicy = z.strictObject({
+  attempts: z.number().int().min(1).max(100).default(1),
+  backoffSeconds: z.number().min(0).max(3600).default(1),
+  on: z.array(z.enum(['failed', 'timed_out', 'worker_lost'])).default(['failed', 'timed_out', 'worker_lost']),
+});
+
+/** One node of the graph. `config` belongs to the node type and is checked against its schema by `validate`. */
+export const Node = z.strictObject({
+  id: ElementId,
+  type: z.string(),
+  name: z.string().max(120).optional(),
+  config: z.record(z.string(), z.json()).default({}),
+  position: z.strictObject({ x: z.number(), y: z.number() }).default({ x: 0, y: 0 }),
+  retry: RetryPolicy.optional(),
+  timeoutSeconds: z.number().positive().max(30 * 24 * 3600).optional(),
+  onError: z.enum(['fail', 'continue', 'port']).default('fail'),
+});
+
+const End = z.strictObject({ node: ElementId, port: z.string().max(64) });
+
+/** A directed edge from an output port to an input port. */
+export const Edge = z.strictObject({ id: ElementId, from: End, to: End });
+
+/** Free text on the canvas; never read by a run. */
+export const Note = z.strictObject({
+  id: ElementId,
+  text: z.string().max(10_000),
+  position: z.strictObject({ x: z.number(), y: z.number() }),
+  size: z.strictObject({ width: z.number(), height: z.number() }).optional(),
+});
+
+/** What users draw, what a revision freezes, what export writes. Unknown keys are refused, so nothing is lost silently. */
+export const PipelineDocument = z.strictObject({
+  format: z.literal(1).default(1),
+  nodes: z.array(Node).max(5_000).default([]),
+  edges: z.array(Edge).max(20_000).default([]),
+  notes: z.array(Note).max(1_000).default([]),
+});
+
+export type RetryPolicy = z.infer<typeof RetryPolicy>;
+export type Node = z.infer<typeof Node>;
+export type Edge = z.infer<typeof Edge>;
+export type Note = z.infer<typeof Note>;
+export type PipelineDocument = z.infer<typeof PipelineDocument>;

@@ -1,0 +1,136 @@
+import { z } from 'zod';
+
+/*
+ * The history of a run: past-tense facts, one row each, never changed. Everything a person sees and everything a
+ * worker decides is a fold of these. A new field is optional; a changed meaning is a new kind version.
+ */
+
+/** Any JSON value. */
+export const Json = z.json();
+export type Json = z.infer<typeof Json>;
+
+/** A value of a run. Over `INLINE_LIMIT` bytes of JSON it lives once in the blob store and the event holds its ends. */
+export const StoredValue = z.union([
+  z.strictObject({ inline: Json }),
+  z.strictObject({
+    blob: z.strictObject({
+      sha256: z.string().length(64),
+      bytes: z.number().int(),
+      mediaType: z.string(),
+      head: z.string(),
+      tail: z.string(),
+    }),
+  }),
+]);
+export type StoredValue = z.infer<typeof StoredValue>;
+
+/** Bytes of JSON up to which a value stays inside its event. */
+export const INLINE_LIMIT = 32 * 1024;
+
+/** Why something failed, for people (`message`, `hint`) and for programs (`code`, stable, `snake_case`). */
+export const Failure = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string().optional(),
+  node: z.string().optional(),
+  details: Json.optional(),
+});
+export type Failure = z.infer<typeof Failure>;
+
+/** One tool call as the model wrote it; `arguments` is its JSON text, verbatim. */
+export const ToolCall = z.strictObject({ id: z.string(), name: z.string(), arguments: z.string() });
+export type ToolCall = z.infer<typeof ToolCall>;
+
+/** Tokens of one turn. `cached` of the prompt tokens were not computed again. */
+export const Usage = z.strictObject({
+  prompt: z.number().int(),
+  completion: z.number().int(),
+  cached: z.number().int().optional(),
+});
+export type Usage = z.infer<typeof Usage>;
+
+const kind = <const K extends string, S extends z.ZodRawShape>(name: K, shape: S) =>
+  z.strictObject({ kind: z.literal(name), data: z.strictObject(shape) });
+
+const runEvents = [
+  kind('run.started', {
+    trigger: z.strictObject({
+      node: z.string(),
+      kind: z.enum(['manual', 'webhook', 'schedule', 'pipeline', 'error']),
+      firing: z.string().optional(),
+    }),
+    input: StoredValue,
+    revision: z.strictObject({ id: z.string(), number: z.number().int().nullable(), hash: z.string() }),
+  }),
+  kind('run.paused', { by: z.string() }),
+  kind('run.resumed', { by: z.string() }),
+  kind('run.cancel_requested', { by: z.string(), reason: z.string().optional() }),
+  kind('run.succeeded', { output: StoredValue.nullable() }),
+  kind('run.failed', { failure: Failure }),
+  kind('run.cancelled', {}),
+] as const;
+
+const stepEvents = [
+  kind('step.queued', {}),
+  kind('step.started', { attempt: z.number().int(), crashes: z.number().int(), worker: z.number().int(), after: z.enum(['worker_lost', 'wait', 'retry']).optional() }),
+  kind('step.waiting', { reason: z.enum(['time', 'webhook', 'approval', 'child', 'decision']), until: z.string().optional() }),
+  kind('step.woken', { by: z.string().optional(), value: StoredValue.optional() }),
+  kind('step.retrying', { failure: Failure, attempt: z.number().int(), dueInMs: z.number().int() }),
+  kind('step.succeeded', { output: StoredValue, ports: z.array(z.string()) }),
+  kind('step.failed', { failure: Failure, continues: z.boolean().optional() }),
+  kind('step.skipped', {}),
+  kind('step.cancelled', {}),
+] as const;
+
+const agentEvents = [
+  kind('turn.started', { turn: z.number().int() }),
+  kind('thought.checkpointed', { turn: z.number().int(), thought: z.string(), text: z.string(), tokens: z.array(z.number().int()) }),
+  kind('turn.finished', {
+    turn: z.number().int(),
+    model: z.string(),
+    requestSha256: z.string(),
+    thought: z.string(),
+    text: z.string(),
+    calls: z.array(ToolCall),
+    finishReason: z.string(),
+    usage: Usage,
+    tokens: z.array(z.number().int()).optional(),
+    modelMs: z.number(),
+  }),
+  kind('turn.incomplete', { turn: z.number().int(), reason: z.string(), thought: z.string().optional(), text: z.string().optional(), usage: Usage.optional(), tokens: z.array(z.number().int()).optional() }),
+  kind('tool.started', { turn: z.number().int(), call: ToolCall, policy: z.enum(['repeat', 'verify', 'ask', 'fail']) }),
+  kind('tool.finished', { turn: z.number().int(), call: z.string(), result: StoredValue, failed: z.boolean(), ms: z.number() }),
+  kind('tool.in_doubt', { call: z.string() }),
+  kind('tool.decided', { call: z.string(), decision: z.enum(['repeat', 'use', 'fail']), by: z.string() }),
+  kind('approval.requested', { subject: StoredValue }),
+  kind('approval.decided', { approved: z.boolean(), by: z.string(), comment: z.string().optional() }),
+  kind('window.compacted', { hidden: z.number().int() }),
+  kind('trajectory.started', { index: z.number().int() }),
+  kind('trajectory.finished', { index: z.number().int(), answer: StoredValue }),
+  kind('budget.spent', { budget: z.enum(['turns', 'tokens', 'seconds', 'cost', 'egress']) }),
+  kind('note', { text: z.string() }),
+] as const;
+
+/** What is written: a kind and its data. The journal adds run, seq, step, epoch, n and time. */
+export const EventBody = z.discriminatedUnion('kind', [...runEvents, ...stepEvents, ...agentEvents]);
+export type EventBody = z.infer<typeof EventBody>;
+export type EventKind = EventBody['kind'];
+
+/** An event not yet in the journal. `stepKey` is null for events about the run as a whole. */
+export type NewEvent = EventBody & { readonly stepKey: string | null };
+
+/** One row of the journal. `seq` is dense from 1 within its run; `at` is the database's clock, ISO 8601. */
+export type JournalEvent = EventBody & {
+  readonly runId: string;
+  readonly seq: number;
+  readonly stepKey: string | null;
+  readonly epoch: number | null;
+  readonly n: number | null;
+  readonly at: string;
+};
+
+/** All kinds, for gates that must have seen each of them. */
+export const EVENT_KINDS: readonly EventKind[] = EventBody.options.map((option) => option.shape.kind.value);
+
+/** Kinds the planner must know of; the others are read by the step that wrote them. */
+export const isStructural = (kind: EventKind): boolean => /^(run|step|approval)\./.test(kind);
