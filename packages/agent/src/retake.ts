@@ -1,0 +1,55 @@
+import type { AgentEvent } from './contract.ts';
+import { type AgentFailureCode, AgentFailure } from './errors.ts';
+import { type AgentState, keptTurns } from './history.ts';
+import type { AgentRequest } from './contract.ts';
+
+/*
+ * A take that gives nothing (an empty turn, a cut one, a refused answer, going in circles) is not the end: the turn is
+ * taken again with another seed and a little more temperature. A model that has gone wrong mostly stays wrong while it
+ * sees its own errs, so what it did since it last got further is taken back first: the journal keeps those turns, each
+ * with a `turn.incomplete` that says so, and the model no longer sees them.
+ */
+
+/** Why a take gave no turn. A refused answer's reason begins `refused: `. */
+export const NOTHING_SAID = 'nothing_said';
+export const CUT = 'cut';
+export const CALL_WITHOUT_TOOLS = 'call_without_tools';
+export const NO_PROGRESS = 'no_progress';
+const TAKEN_BACK = 'taken_back';
+
+const TEMPERATURE_STEP = 0.2;
+
+/** The temperature of the next take: raised with each retake, to 1 at most unless the request itself asks for more. */
+export const takeTemperature = (request: AgentRequest, retakes: number): number =>
+  retakes === 0 ? request.temperature : Math.max(request.temperature, Math.min(1, Math.round((request.temperature + TEMPERATURE_STEP * retakes) * 100) / 100));
+
+/** The events that take bad turns back after take number `retake` (from 1) in a row gave nothing for `reason`. */
+export function takeBack(state: AgentState, reason: string, retake: number): readonly AgentEvent[] {
+  const kept = keptTurns(state);
+  const good = kept.findLastIndex((turn) => turn.progress) + 1;
+  // an empty turn is an accident the first time
+  if ((reason === NOTHING_SAID || reason === CUT) && retake === 1) return [];
+  // nothing went wrong since the last new result, and yet no good answer twice: let it read that result again
+  const from = good === kept.length && retake > 1 ? Math.max(good - 1, 0) : good;
+  const events: AgentEvent[] = kept.slice(from).map((turn) => ({ kind: 'turn.incomplete', data: { turn: turn.turn, reason: TAKEN_BACK } }));
+  const hidden = Math.min(state.hidden, callsOf(kept.slice(0, Math.max(from - 1, 0))));
+  // what is seen must end with the last good result, even where that was hidden behind the bad turns
+  if (hidden < state.hidden) events.push({ kind: 'window.compacted', data: { hidden } });
+  return events;
+}
+
+const callsOf = (turns: ReturnType<typeof keptTurns>): number => turns.reduce((sum, turn) => sum + turn.calls.length, 0);
+
+/** The error a step ends with when its retakes are used up. */
+export function failureFor(reason: string, takes: number): AgentFailure {
+  const [code, message] = describe(reason);
+  return new AgentFailure(code, `${message} (after ${takes} takes in a row)`, 'Look at the last turns of the trace. A clearer prompt, a larger model or more retakes may help.');
+}
+
+function describe(reason: string): readonly [AgentFailureCode, string] {
+  if (reason === NO_PROGRESS) return ['no_progress', 'the model keeps making the same call with the same result'];
+  if (reason === CUT) return ['no_answer', 'the model used up the tokens of a turn before it was done'];
+  if (reason === CALL_WITHOUT_TOOLS) return ['no_answer', 'the model asked for a tool when it had to answer'];
+  if (reason === NOTHING_SAID) return ['no_answer', 'the model ended its turn without an answer or a call'];
+  return ['answer_refused', reason.replace(/^refused: /, 'the answer was refused: ')];
+}
