@@ -129,6 +129,15 @@ export type JournalEvent = EventBody & {
   readonly at: string;
 };
 
+/** An event as far as folds read it; every `JournalEvent` is one, and one not yet written can be made to look like one. */
+export type RunEvent = EventBody & {
+  readonly seq: number;
+  readonly stepKey: string | null;
+  readonly at: string;
+  readonly runId?: string;
+  readonly epoch?: number | null;
+};
+
 /** All kinds, for gates that must have seen each of them. */
 export const EVENT_KINDS: readonly EventKind[] = EventBody.options.map((option) => option.shape.kind.value);
 

@@ -1,0 +1,93 @@
+import { EvaluationError, ParseError, TypeError as CheckError, type ASTNode, type ParseResult } from '@marcbachmann/cel-js';
+import { createEnvironment } from './environment.ts';
+import { ExpressionError } from './error.ts';
+import { budgeted } from './budget.ts';
+import { readReferences, type References } from './references.ts';
+
+/** Longest expression, in UTF-16 units. */
+export const MAX_EXPRESSION = 10_000;
+const MAX_CACHED = 2_000;
+
+/** A parsed expression. `evaluate` takes the root names; it throws `ExpressionError`. */
+export type Compiled = {
+  readonly source: string;
+  readonly references: References;
+  readonly evaluate: (root: Readonly<Record<string, unknown>>) => unknown;
+};
+
+const environment = createEnvironment();
+const run = budgeted(environment);
+const cache = new Map<string, Compiled>();
+
+/** Parses and checks an expression; equal texts are parsed once. Throws `ExpressionError` with the position. */
+export function compile(source: string): Compiled {
+  const known = cache.get(source);
+  if (known !== undefined) return known;
+  if (source.length > MAX_EXPRESSION) throw new ExpressionError('too_large', `An expression may have ${MAX_EXPRESSION} characters; this one has ${source.length}.`);
+  const parsed = parse(source);
+  const compiled: Compiled = {
+    source,
+    references: readReferences(parsed.ast),
+    evaluate: (root) => guarded(() => run(parsed, root)),
+  };
+  if (cache.size >= MAX_CACHED) cache.clear();
+  cache.set(source, compiled);
+  return compiled;
+}
+
+function parse(source: string): ParseResult {
+  const parsed = guarded(() => environment.parse(source));
+  refuseMatches(parsed.ast);
+  const checked = parsed.check();
+  if (!checked.valid && checked.error !== undefined) throw translate(checked.error);
+  return parsed;
+}
+
+/** The library's `matches` runs host regular expressions, which a pattern can hang for minutes; it cannot be replaced. */
+function refuseMatches(ast: ASTNode): void {
+  for (const node of nodesOf(ast)) {
+    if ((node.op === 'rcall' || node.op === 'call') && node.args[0] === 'matches') {
+      throw new ExpressionError('matches_refused', 'matches() is not part of this language.', { position: node.start, hint: 'Write like(text, pattern).' });
+    }
+  }
+}
+
+function* nodesOf(value: unknown): Generator<ASTNode> {
+  if (Array.isArray(value)) for (const item of value) yield* nodesOf(item);
+  else if (isNode(value)) {
+    yield value;
+    yield* nodesOf(value.args);
+  }
+}
+
+/** True for a node of the library's syntax tree. */
+function isNode(value: unknown): value is ASTNode {
+  return value !== null && typeof value === 'object' && 'op' in value && 'args' in value;
+}
+
+function guarded<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+/** The one place where the library's errors become ours. */
+function translate(error: unknown): ExpressionError {
+  if (error instanceof ExpressionError) return error;
+  if (error instanceof ParseError || error instanceof EvaluationError || error instanceof CheckError) {
+    if (error.cause instanceof ExpressionError) return error.cause;
+    return new ExpressionError(codeOf(error), error.summary, { position: error.range?.start, hint: hintOf(error.code), cause: error });
+  }
+  if (error instanceof RangeError) return new ExpressionError('too_large', 'The expression needs too much memory or depth.', { cause: error });
+  return new ExpressionError('expression_failed', error instanceof Error ? error.message : String(error), { cause: error });
+}
+
+const codeOf = (error: { readonly code: string }) => (error instanceof ParseError ? 'syntax' : error.code);
+
+function hintOf(code: string): string | undefined {
+  if (code === 'no_such_key') return 'or(value, default) gives a default where something may be missing.';
+  if (code === 'no_such_overload') return 'Both sides must be of one kind: string(…) and number(…) convert.';
+  return undefined;
+}

@@ -1,0 +1,220 @@
+import { EVENT_KINDS, type Failure, type RunEvent, type StoredValue } from './event.ts';
+import { emptyAgent, foldAgentSummary, type AgentSummary } from './agent-summary.ts';
+import { PersistentMap } from './persistent-map.ts';
+
+/** Shown state of a step. `queued` here means: in retry back-off; a step nobody has started has no entry. */
+export type StepShown = 'queued' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
+
+/** Shown state of a run: `waiting` while all its live steps wait, `paused` while it opens nothing. */
+export type RunShown = 'queued' | 'running' | 'waiting' | 'paused' | 'succeeded' | 'failed' | 'cancelled';
+
+/** One step as its events tell it. */
+export type StepState = {
+  readonly key: string;
+  /** The node's id: the last part of the key, without its iteration. */
+  readonly node: string;
+  readonly state: StepShown;
+  readonly attempt: number;
+  readonly crashes: number;
+  readonly epoch: number | null;
+  /** Set when it succeeded. */
+  readonly output: StoredValue | null;
+  /** Ports that fired, when it succeeded. */
+  readonly ports: readonly string[];
+  /** Of the last attempt: also set while it is queued for a retry. */
+  readonly failure: Failure | null;
+  /** Whether the writer of `step.failed` said that the run goes on; null when it left that to the node's policy. */
+  readonly continues: boolean | null;
+  readonly waitsFor: { readonly reason: string; readonly until: string | null } | null;
+  /** ISO 8601, of the first attempt. */
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  /** Seq of the event that settled it, 0 before. */
+  readonly settledSeq: number;
+  /** Of agent steps; null for others. */
+  readonly agent: AgentSummary | null;
+};
+
+/** A run as its events tell it. Immutable; shares what did not change with the state it was folded from. */
+export type RunState = {
+  readonly runId: string | null;
+  /** Of the last event folded. */
+  readonly seq: number;
+  readonly state: RunShown;
+  readonly trigger: { readonly node: string; readonly kind: string; readonly firing?: string | undefined } | null;
+  readonly input: StoredValue | null;
+  readonly revision: { readonly id: string; readonly number: number | null; readonly hash: string } | null;
+  readonly steps: PersistentMap<StepState>;
+  /** Steps seen and not settled. Steps opened and not yet started are only in the journal's rows. */
+  readonly live: number;
+  readonly waiting: number;
+  readonly settled: number;
+  readonly paused: boolean;
+  readonly cancelRequested: { readonly by: string; readonly reason: string | null } | null;
+  readonly output: StoredValue | null;
+  readonly failure: Failure | null;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+};
+
+/** This build does not know an event: a newer worker wrote it. The run must be left to such a worker. */
+export class NeedsNewerWorker extends Error {
+  override readonly name = 'NeedsNewerWorker';
+  readonly code = 'needs_newer_worker';
+  readonly kind: string;
+
+  constructor(kind: string, seq: number) {
+    super(`event ${seq} is of kind "${kind}", which this version does not know`);
+    this.kind = kind;
+  }
+}
+
+/** A run of which nothing is known yet. */
+export function emptyRun(): RunState {
+  return {
+    runId: null,
+    seq: 0,
+    state: 'queued',
+    trigger: null,
+    input: null,
+    revision: null,
+    steps: PersistentMap.empty(),
+    live: 0,
+    waiting: 0,
+    settled: 0,
+    paused: false,
+    cancelRequested: null,
+    output: null,
+    failure: null,
+    startedAt: null,
+    finishedAt: null,
+  };
+}
+
+/**
+ * The state after more events, in order of `seq`. Folding a journal at once or in pieces gives the same; events already
+ * folded are passed over, so a doubled delivery is harmless. Gaps are allowed: who leaves out in-step events sees no
+ * turns. Throws `NeedsNewerWorker` on an unknown kind, changing nothing.
+ */
+export function foldRun(state: RunState, events: readonly RunEvent[]): RunState {
+  return events.reduce((at, event) => (event.seq > at.seq ? foldOne(at, event) : at), state);
+}
+
+function foldOne(state: RunState, event: RunEvent): RunState {
+  if (!EVENT_KINDS.includes(event.kind)) throw new NeedsNewerWorker(event.kind, event.seq);
+  const numbered: RunState = { ...state, seq: event.seq, runId: event.runId ?? state.runId };
+  const next = event.stepKey === null ? foldRunEvent(numbered, event) : foldStepEvent(numbered, event.stepKey, event);
+  return { ...next, state: shown(next) };
+}
+
+const TERMINAL: ReadonlySet<RunShown> = new Set(['succeeded', 'failed', 'cancelled']);
+
+/** Whether a run has ended. */
+export const isOver = (state: Pick<RunState, 'state'>) => TERMINAL.has(state.state);
+
+function shown(state: RunState): RunShown {
+  if (TERMINAL.has(state.state) || state.startedAt === null) return state.state;
+  if (state.paused) return 'paused';
+  return state.live > 0 && state.live === state.waiting ? 'waiting' : 'running';
+}
+
+function foldRunEvent(state: RunState, event: RunEvent): RunState {
+  switch (event.kind) {
+    case 'run.started':
+      return { ...state, state: 'running', trigger: event.data.trigger, input: event.data.input, revision: event.data.revision, startedAt: event.at };
+    case 'run.paused':
+      return { ...state, paused: true };
+    case 'run.resumed':
+      return { ...state, paused: false };
+    case 'run.cancel_requested':
+      return { ...state, cancelRequested: { by: event.data.by, reason: event.data.reason ?? null } };
+    case 'run.succeeded':
+      return { ...state, state: 'succeeded', output: event.data.output, finishedAt: event.at };
+    case 'run.failed':
+      return { ...state, state: 'failed', failure: event.data.failure, finishedAt: event.at };
+    case 'run.cancelled':
+      return { ...state, state: 'cancelled', finishedAt: event.at };
+    default:
+      return state;
+  }
+}
+
+const SETTLED: ReadonlySet<StepShown> = new Set(['succeeded', 'failed', 'skipped', 'cancelled']);
+
+/** Whether a step has ended, by whatever way. */
+export const isSettled = (step: Pick<StepState, 'state'>) => SETTLED.has(step.state);
+
+function foldStepEvent(state: RunState, key: string, event: RunEvent): RunState {
+  const before = state.steps.get(key);
+  const after = foldStep(before ?? newStep(key), event);
+  if (after === before) return state;
+  return {
+    ...state,
+    steps: state.steps.with(key, after),
+    live: state.live + count(after, isLive) - count(before, isLive),
+    waiting: state.waiting + count(after, isWaiting) - count(before, isWaiting),
+    settled: state.settled + count(after, isSettled) - count(before, isSettled),
+  };
+}
+
+const isLive = (step: StepState) => !isSettled(step);
+const isWaiting = (step: StepState) => step.state === 'waiting';
+const count = (step: StepState | undefined, is: (step: StepState) => boolean) => (step !== undefined && is(step) ? 1 : 0);
+
+/** The node of a step key: `loop[3]/fetch` is a step of `fetch`. */
+export function nodeOfStep(key: string): string {
+  const last = key.slice(key.lastIndexOf('/') + 1);
+  const bracket = last.indexOf('[');
+  return bracket < 0 ? last : last.slice(0, bracket);
+}
+
+function newStep(key: string): StepState {
+  return {
+    key,
+    node: nodeOfStep(key),
+    state: 'queued',
+    attempt: 1,
+    crashes: 0,
+    epoch: null,
+    output: null,
+    ports: [],
+    failure: null,
+    continues: null,
+    waitsFor: null,
+    startedAt: null,
+    finishedAt: null,
+    settledSeq: 0,
+    agent: null,
+  };
+}
+
+function foldStep(step: StepState, event: RunEvent): StepState {
+  const settled = { waitsFor: null, finishedAt: event.at, settledSeq: event.seq };
+  switch (event.kind) {
+    case 'step.queued':
+      return { ...step, state: 'queued' };
+    case 'step.started':
+      return { ...step, state: 'running', attempt: event.data.attempt, crashes: event.data.crashes, epoch: event.epoch ?? step.epoch, waitsFor: null, startedAt: step.startedAt ?? event.at };
+    case 'step.waiting':
+      return { ...step, state: 'waiting', waitsFor: { reason: event.data.reason, until: event.data.until ?? null } };
+    case 'step.woken':
+      return { ...step, state: 'running', waitsFor: null };
+    case 'step.retrying':
+      return { ...step, state: 'queued', attempt: event.data.attempt, failure: event.data.failure, waitsFor: null };
+    case 'step.succeeded':
+      return { ...step, ...settled, state: 'succeeded', output: event.data.output, ports: event.data.ports, failure: null };
+    case 'step.failed':
+      return { ...step, ...settled, state: 'failed', failure: event.data.failure, continues: event.data.continues ?? null };
+    case 'step.skipped':
+      return { ...step, ...settled, state: 'skipped' };
+    case 'step.cancelled':
+      return { ...step, ...settled, state: 'cancelled' };
+    default:
+      return foldInStep(step, event);
+  }
+}
+
+function foldInStep(step: StepState, event: RunEvent): StepState {
+  const agent = foldAgentSummary(step.agent ?? emptyAgent(), event);
+  return agent === step.agent || agent === null ? step : { ...step, agent };
+}

@@ -1,0 +1,65 @@
+import { PipelineDocument } from './document.ts';
+import { errorProblem, type Problem } from './validate/problem.ts';
+
+/** What came of reading foreign JSON. */
+export type ParsedDocument = { readonly ok: true; readonly document: PipelineDocument } | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Deepest nesting of a document. */
+export const MAX_DOCUMENT_DEPTH = 32;
+/** Values (objects, lists, texts, numbers …) in a document. */
+export const MAX_DOCUMENT_VALUES = 500_000;
+/** Characters of all texts and keys of a document together. */
+export const MAX_DOCUMENT_CHARACTERS = 8_000_000;
+const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
+
+/**
+ * Reads a document from JSON of any origin: size, depth and dangerous keys first, then its shape. It says nothing of
+ * its meaning; that is `validate`. Never throws.
+ */
+export function parseDocument(json: unknown): ParsedDocument {
+  const danger = inspect(json);
+  if (danger !== null) return { ok: false, problems: [danger] };
+  const parsed = PipelineDocument.safeParse(json);
+  if (parsed.success) return { ok: true, document: parsed.data };
+  return { ok: false, problems: parsed.error.issues.map((issue) => shapeProblem(json, issue)) };
+}
+
+function shapeProblem(json: unknown, issue: { readonly message: string; readonly path: readonly PropertyKey[] }): Problem {
+  const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
+  const [list, index] = path;
+  const id = list === 'nodes' || list === 'edges' ? idAt(json, list, index) : null;
+  const owner = id === null ? {} : list === 'nodes' ? { node: id } : { edge: id };
+  return errorProblem('invalid_document', `${path.length === 0 ? 'document' : path.join('.')}: ${issue.message}`, { path, ...owner });
+}
+
+function idAt(json: unknown, list: string, index: unknown): string | null {
+  const items: unknown = json !== null && typeof json === 'object' ? Object.entries(json).find(([key]) => key === list)?.[1] : null;
+  const item: unknown = Array.isArray(items) && typeof index === 'number' ? items[index] : null;
+  const id: unknown = item !== null && typeof item === 'object' && 'id' in item ? item.id : null;
+  return typeof id === 'string' ? id : null;
+}
+
+type Visit = { readonly value: unknown; readonly depth: number; readonly path: readonly (string | number)[] };
+
+/** Walks JSON without recursion, so that its depth cannot exhaust the stack; the first danger ends the walk. */
+function inspect(json: unknown): Problem | null {
+  const open: Visit[] = [{ value: json, depth: 0, path: [] }];
+  let values = 0;
+  let characters = 0;
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    values++;
+    if (typeof at.value === 'string') characters += at.value.length;
+    if (values > MAX_DOCUMENT_VALUES) return errorProblem('document_too_large', `A document may hold ${MAX_DOCUMENT_VALUES} values.`);
+    if (characters > MAX_DOCUMENT_CHARACTERS) return errorProblem('document_too_large', `A document may hold ${MAX_DOCUMENT_CHARACTERS} characters.`);
+    if (at.depth > MAX_DOCUMENT_DEPTH) return errorProblem('document_too_deep', `A document may be nested ${MAX_DOCUMENT_DEPTH} levels deep.`, { path: at.path });
+    if (at.value === null || typeof at.value !== 'object') continue;
+    const { depth, path } = at;
+    for (const [key, value] of Object.entries(at.value)) {
+      characters += key.length;
+      if (FORBIDDEN.has(key)) return errorProblem('forbidden_key', `The key "${key}" is refused.`, { path: [...path, key], hint: 'Rename it.' });
+      open.push({ value, depth: depth + 1, path: [...path, Array.isArray(at.value) ? Number(key) : key] });
+    }
+  }
+  return null;
+}
+

@@ -1,0 +1,43 @@
+import type { Node } from './document.ts';
+import { agent } from './nodes/agent.ts';
+import { branch } from './nodes/branch.ts';
+import { code } from './nodes/code.ts';
+import { http } from './nodes/http.ts';
+import { respond } from './nodes/respond.ts';
+import { transform } from './nodes/transform.ts';
+import { triggerManual } from './nodes/trigger-manual.ts';
+import { triggerSchedule } from './nodes/trigger-schedule.ts';
+import { triggerWebhook } from './nodes/trigger-webhook.ts';
+import type { NodeType, NodeTypeId, Port } from './node-type.ts';
+
+/** Every node type by id. The record type makes an id without an entry, or an entry without an id, a compile error. */
+export const NODE_TYPES: Readonly<Record<NodeTypeId, NodeType>> = {
+  'trigger.manual': triggerManual,
+  'trigger.webhook': triggerWebhook,
+  'trigger.schedule': triggerSchedule,
+  http,
+  branch,
+  transform,
+  code,
+  agent,
+  respond,
+};
+
+/** Whether a text is the id of a node type. */
+export const isNodeTypeId = (id: string): id is NodeTypeId => Object.hasOwn(NODE_TYPES, id);
+
+/** The node type of an id, or null when this build has none of that name. */
+export function nodeType(id: string): NodeType | null {
+  return isNodeTypeId(id) ? NODE_TYPES[id] : null;
+}
+
+const ERROR_PORT: Port = { name: 'error', title: 'Error' };
+
+/** All output ports of a node, with `error` where its failures leave by a port. Empty for an unknown type. */
+export function outputPorts(node: Pick<Node, 'type' | 'config' | 'onError'>): readonly Port[] {
+  const ports = nodeType(node.type)?.outputs(node.config) ?? [];
+  return node.onError === 'port' ? [...ports, ERROR_PORT] : ports;
+}
+
+/** Whether runs start here. Such nodes have no steps: `run.started` settles them. */
+export const isTrigger = (node: Pick<Node, 'type'>) => nodeType(node.type)?.group === 'trigger';
