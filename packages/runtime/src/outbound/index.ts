@@ -1,0 +1,3 @@
+export { type AllowedPlace, type Outbound, OutboundError, type OutboundErrorCode, type OutboundRequest, type OutboundResponse } from './contract.ts';
+export { createOutbound, type OutboundOptions } from './outbound.ts';
+export { createModelHttp, type ModelHttp } from './model-http.ts';
