@@ -6,7 +6,9 @@ import type { EventBody, JournalEvent, NewEvent } from '@switchyard/pipeline';
  * (epoch, owner, n); who decides must have folded the run up to `version`.
  */
 
+/** Stored states of a step; see the table in prisma/migrations for which fields are empty when. */
 export type StepRowState = 'queued' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
+/** Stored states of a run; `waiting` and `paused` are only shown. */
 export type RunRowState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
 /** A hint that a step is due: what a queue job carries. Only `claim` decides. */
@@ -18,6 +20,7 @@ export type Speaker = { readonly stepKey: string; readonly epoch: number; readon
 /** Bytes stored once by content; an append that names one carries it. */
 export type BlobContent = { readonly sha256: string; readonly mediaType: string; readonly bytes: Buffer };
 
+/** One transaction: facts, and the rows they change. */
 export type AppendRequest = {
   readonly runId: string;
   /** Null when a person or the server speaks. */
@@ -31,21 +34,32 @@ export type AppendRequest = {
   readonly events: readonly NewEvent[];
   /** The speaker's new row state; absent: it goes on running. `dueInMs` is a back-off or a deadline. */
   readonly ownState?: { readonly state: StepRowState; readonly dueInMs?: number };
-  /** Steps made ready. `mine`: the speaker's worker holds it at once (epoch 1) and sends no job. */
-  readonly open: readonly { readonly stepKey: string; readonly mine: boolean }[];
+  /** Steps made ready. `mine`: the speaker's worker holds it at once (epoch 1) and sends no job. `limitKey` names a limiter; such a step cannot be `mine`. */
+  readonly open: readonly { readonly stepKey: string; readonly mine: boolean; readonly limitKey?: string }[];
   /** Other steps to end, wake or stop; each must still have the epoch named, else the answer is `behind`. */
   readonly touch: readonly { readonly stepKey: string; readonly epoch: number; readonly to: 'cancelled' | 'skipped' | 'due' }[];
   readonly runState?: RunRowState;
   readonly blobs?: readonly BlobContent[];
 };
 
+/**
+ * `done`: written · `already`: this very (epoch, n) is written, go on as after `done` · `lost`: the lease is not ours, drop the step ·
+ * `behind`: fold `missed`, decide again, send with the same (epoch, n) · `stopped`: append `step.cancelled` · `over`: the run has ended.
+ * `version` is adopted only after a structural `done` (as sent + 1) or `behind`: other answers would skip events of others.
+ */
 export type AppendAnswer = {
   readonly outcome: 'done' | 'already' | 'lost' | 'behind' | 'stopped' | 'over';
   readonly seq: number;
   readonly version: number;
   readonly missed: readonly JournalEvent[];
+  /** With `behind`: the live steps as they are now. A take-over raises an epoch without an event. */
+  readonly live?: readonly LiveStep[];
 };
 
+/** A step that has not ended, and whether a worker holds it. */
+export type LiveStep = { readonly stepKey: string; readonly epoch: number; readonly held: boolean };
+
+/** `taken`: somebody else's, or not due · `over`: the run has ended · `dead`: this worker was declared dead, register anew · `full`: parked until its limiter has room. */
 export type ClaimAnswer =
   | { readonly outcome: 'taken' | 'over' | 'dead' | 'full' }
   | {
@@ -60,6 +74,7 @@ export type ClaimAnswer =
       readonly missed: readonly JournalEvent[];
     };
 
+/** A new run. The caller has folded `started` and says which steps are ready. */
 export type StartRunRequest = {
   readonly runId: string;
   readonly projectId: string;
@@ -77,6 +92,7 @@ export type StartRunRequest = {
   readonly blobs?: readonly BlobContent[];
 };
 
+/** `exists`: this run id or dedup key is in the journal already; the run named is that one. Either may be acknowledged. */
 export type StartRunAnswer =
   | { readonly outcome: 'started' | 'exists'; readonly runId: string; readonly seq: number }
   | { readonly outcome: 'stale_revision' };
@@ -85,6 +101,7 @@ export type StartRunAnswer =
 export type PulseAnswer =
   | { readonly outcome: 'dead' }
   | { readonly outcome: 'alive'; readonly held: readonly HeldStep[] };
+/** A lease the journal says this worker has; `stop`: abort its effects and append `step.cancelled`. */
 export type HeldStep = { readonly runId: string; readonly stepKey: string; readonly epoch: number; readonly stop: boolean };
 
 /** The write path of runs. Implemented on Postgres here; a simulator may implement it in memory. */

@@ -1,0 +1,104 @@
+import type { PipelineDocument } from '@switchyard/pipeline';
+import { z } from 'zod';
+import { JournalError } from '../errors.ts';
+import type { Prisma, PrismaClient } from '../generated/client.ts';
+import type { PipelineModel, RevisionModel } from '../generated/models.ts';
+import { contentHash, tokenHash } from './content-hash.ts';
+import type { PublishAnswer } from './contract.ts';
+import { documentOf, isTaken, jsonOf, pipelineOf, revisionOf } from './rows.ts';
+
+/*
+ * Publishing: the draft becomes a revision (the same drawing is the same revision, by content hash), the pipeline points to it,
+ * and webhooks and schedules become those of its trigger nodes. One transaction; the pipeline's row is locked first.
+ */
+
+type Transaction = Prisma.TransactionClient;
+
+/** What this room reads of a webhook trigger's config; the server has validated the whole. */
+const WebhookConfig = z.object({
+  token: z.string().min(1),
+  mode: z.enum(['at_once', 'last_step', 'respond']).default('at_once'),
+  deadlineSeconds: z.number().int().positive().default(30),
+});
+const ScheduleConfig = z.object({ cron: z.string().min(1), timezone: z.string().min(1).default('UTC') });
+
+function triggersOf<Config>(document: PipelineDocument, type: string, schema: z.ZodType<Config>): { readonly node: string; readonly config: Config }[] {
+  return document.nodes.filter((node) => node.type === type).map((node) => {
+    const config = schema.safeParse(node.config);
+    if (config.success) return { node: node.id, config: config.data };
+    throw new JournalError('invalid_request', `node ${node.id}: ${z.prettifyError(config.error)}`);
+  });
+}
+
+async function syncWebhooks(tx: Transaction, pipeline: PipelineModel, document: PipelineDocument): Promise<void> {
+  const { id: pipelineId, projectId } = pipeline;
+  await tx.webhook.deleteMany({ where: { pipelineId } });
+  const wanted = triggersOf(document, 'trigger.webhook', WebhookConfig);
+  if (wanted.length === 0) return;
+  await tx.webhook.createMany({
+    data: wanted.map(({ node, config }) => ({
+      projectId, pipelineId, node, mode: config.mode, deadlineSeconds: config.deadlineSeconds, tokenSha: tokenHash(config.token),
+    })),
+  });
+}
+
+/** An unchanged schedule keeps its next time; a new or changed one is planned by the server. */
+async function syncSchedules(tx: Transaction, pipeline: PipelineModel, document: PipelineDocument): Promise<void> {
+  const { id: pipelineId, projectId } = pipeline;
+  const wanted = triggersOf(document, 'trigger.schedule', ScheduleConfig);
+  await tx.schedule.deleteMany({ where: { pipelineId, node: { notIn: wanted.map(({ node }) => node) } } });
+  for (const { node, config } of wanted) {
+    const { count } = await tx.schedule.updateMany({ where: { pipelineId, node, ...config }, data: {} });
+    if (count === 1) continue;
+    await tx.schedule.upsert({
+      where: { pipelineId_node: { pipelineId, node } },
+      create: { projectId, pipelineId, node, ...config },
+      update: { ...config, nextFire: null },
+    });
+  }
+}
+
+/** The numbered revision with the draft's content: found, or numbered now, or made. */
+async function freeze(tx: Transaction, pipeline: PipelineModel): Promise<RevisionModel> {
+  const document = documentOf(pipeline.draft);
+  const hash = contentHash(document);
+  const found = await tx.revision.findUnique({ where: { pipelineId_hash: { pipelineId: pipeline.id, hash } } });
+  if (found?.number != null) return found;
+  const last = await tx.revision.aggregate({ where: { pipelineId: pipeline.id }, _max: { number: true } });
+  const number = (last._max.number ?? 0) + 1;
+  if (found !== null) return tx.revision.update({ where: { id: found.id }, data: { number } });
+  return tx.revision.create({ data: { projectId: pipeline.projectId, pipelineId: pipeline.id, number, hash, document: jsonOf(document) } });
+}
+
+async function publishLocked(tx: Transaction, projectId: string, draft: { readonly id: string; readonly ifVersion: number }): Promise<PublishAnswer | null> {
+  // two publishers wait here for each other; a save in between moves the version
+  await tx.$queryRaw`select id from pipeline where id = ${draft.id}::uuid for no key update`;
+  const pipeline = await tx.pipeline.findFirst({ where: { id: draft.id, projectId, removedAt: null } });
+  if (pipeline === null) return null;
+  if (pipeline.version !== draft.ifVersion) return { conflict: pipelineOf(pipeline) };
+  const revision = await freeze(tx, pipeline);
+  await tx.pipeline.update({ where: { id: pipeline.id }, data: { publishedRevisionId: revision.id, publishedNumber: revision.number } });
+  const document = documentOf(pipeline.draft);
+  await syncWebhooks(tx, pipeline, document);
+  await syncSchedules(tx, pipeline, document);
+  return { revision: revisionOf(revision) };
+}
+
+/** Publishes a draft at a version. Null: there is no such pipeline. Throws `webhook_token_taken`, `invalid_request`. */
+export async function publishDraft(
+  prisma: PrismaClient,
+  projectId: string,
+  draft: { readonly id: string; readonly ifVersion: number },
+): Promise<PublishAnswer | null> {
+  for (let again = 0; ; again++) {
+    try {
+      return await prisma.$transaction((tx) => publishLocked(tx, projectId, draft));
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+      // the other unique key here is the revision's content: a snapshot was made of it this moment, and the second try finds it
+      if (again > 0) {
+        throw new JournalError('webhook_token_taken', 'a webhook with this token exists', { hint: 'choose another token in the webhook trigger', cause: error });
+      }
+    }
+  }
+}
