@@ -1,0 +1,204 @@
+import type { Clock } from '@switchyard/agent';
+import type { Database, StepHint } from '@switchyard/journal';
+import { createPostgresBackend, createRedisBackend, type JobsOptions, runMigrations, withBackend } from 'bullmq';
+import { Redis } from 'ioredis';
+
+/*
+ * The doorbell. A job says "look at step S of run R, as it was at epoch E" and nothing else: losing, repeating or delaying
+ * one can never lose, repeat or corrupt work, because the step is claimed in Postgres before anybody acts.
+ *
+ * A job's id is `run.step.epoch.ring`. BullMQ ignores an `add` whose id still exists, and that is used: ringing again for
+ * a step whose job still waits in line adds nothing. Jobs leave no trace when they end (a kept id would swallow the next
+ * ring). The counter is raised only when the old job sits in the hands of a worker that may be dead (`insist`).
+ */
+
+/** Name of the queue in both back ends. */
+export const QUEUE_NAME = 'steps';
+
+/** After an error of its connection a consumer may idle for some seconds; till then who can should not rely on it. */
+const SHAKY_MS = 15_000;
+
+/** How long a ring may take before the queue counts as unreachable. */
+const RING_MS = 3_000;
+
+/** What takes a hint. It must not throw; its promise ends when the step, and what the worker kept after it, has ended. */
+export type HintHandler = (hint: StepHint) => Promise<void>;
+
+/** A running consumer. */
+export interface Consumption {
+  /** Takes no further job; those in hand go on. Returns at once. */
+  pause(): void;
+  /** Ends the consumer without waiting for jobs in hand. */
+  close(): Promise<void>;
+}
+
+/** The queue, as the rest of the runtime sees it. Nothing here throws because of a queue that cannot be reached. */
+export interface Dispatch {
+  /** Rings for steps just made due. Lost rings are rung again by the sweep. */
+  ring(hints: readonly StepHint[]): Promise<void>;
+  /**
+   * Rings for steps the sweep found due and unclaimed. Answers with those no bell will help: the queue cannot be reached,
+   * or the old job is in somebody's hands. The caller claims them itself, or calls `insist`.
+   */
+  ringAgain(hints: readonly StepHint[]): Promise<readonly StepHint[]>;
+  /** Rings past a job that is in somebody's hands. */
+  insist(hints: readonly StepHint[]): Promise<void>;
+  /** Begins to take jobs, `concurrency` at a time. Once per dispatch. */
+  consume(handler: HintHandler, concurrency: number): Consumption;
+  /** Ends all connections it made. */
+  close(): Promise<void>;
+}
+
+/** Where the queue lives. `redisUrl` absent: in the database itself. */
+export type DispatchOptions = {
+  readonly database: Pick<Database, 'queuePool'>;
+  readonly redisUrl?: string;
+  readonly clock: Clock;
+  /** What an operator should know; repeated while a queue is down. */
+  readonly warn: (message: string) => void;
+  /** Keys in Redis begin with it, `bull` when absent. */
+  readonly prefix?: string;
+};
+
+const JOB: JobsOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
+
+/** The id of a hint's job. Ids may not hold ':', and a step key may be a path: other signs than letters, digits, _ and - become ~hex. */
+export const jobId = (hint: StepHint, ring: number): string =>
+  `${hint.runId}.${hint.stepKey.replace(/[^A-Za-z0-9_-]/g, (sign) => `~${sign.charCodeAt(0).toString(16)}`)}.${hint.epoch}.${ring}`;
+
+/** Opens the queue. On Postgres BullMQ's own tables are made first (schema `bullmq`, under its advisory lock); throws when that fails. */
+export async function openDispatch(options: DispatchOptions): Promise<Dispatch> {
+  const parts = options.redisUrl === undefined ? await onPostgres(options) : onRedis(options, options.redisUrl);
+  parts.queue.on('error', (error) => options.warn(`queue: ${error.message}`));
+  return new BullDispatch(parts, options);
+}
+
+/** The few parts of a BullMQ back end used here. */
+type QueueParts = {
+  readonly queue: BullQueue;
+  readonly startWorker: (process: (job: { data: StepHint }) => Promise<void>, concurrency: number) => BullWorker;
+  readonly end: () => Promise<void>;
+};
+type BullQueue = {
+  addBulk(jobs: { name: string; data: StepHint; opts: JobsOptions }[]): Promise<unknown>;
+  getActive(): Promise<({ id?: string | undefined } | undefined)[]>;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  close(): Promise<void>;
+};
+type BullWorker = {
+  pause(doNotWaitActive: boolean): Promise<void>;
+  close(force: boolean): Promise<void>;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+};
+
+async function onPostgres(options: DispatchOptions): Promise<QueueParts> {
+  const pool = options.database.queuePool();
+  pool.on('error', () => {}); // told again by each user of the pool
+  const client = await pool.connect();
+  try {
+    await runMigrations(client);
+  } finally {
+    client.release();
+  }
+  const { Queue, Worker } = withBackend(createPostgresBackend);
+  return {
+    queue: new Queue<StepHint>(QUEUE_NAME, { connection: pool }),
+    startWorker: (process, concurrency) => new Worker<StepHint>(QUEUE_NAME, process, { connection: pool, concurrency }),
+    end: async () => {
+      if (!pool.ended && !pool.ending) await pool.end();
+    },
+  };
+}
+
+function onRedis(options: DispatchOptions, url: string): QueueParts {
+  const quiet = (redis: Redis) => redis.on('error', () => {});
+  // A ring must fail at once when Redis is away; a consumer must wait for it.
+  const asking = quiet(new Redis(url, { maxRetriesPerRequest: 1, enableOfflineQueue: true }));
+  const waiting = quiet(new Redis(url, { maxRetriesPerRequest: null }));
+  const prefix = options.prefix ?? 'bull';
+  const { Queue, Worker } = withBackend(createRedisBackend);
+  return {
+    queue: new Queue<StepHint>(QUEUE_NAME, { connection: asking, prefix }),
+    startWorker: (process, concurrency) => new Worker<StepHint>(QUEUE_NAME, process, { connection: waiting, prefix, concurrency }),
+    end: async () => {
+      asking.disconnect();
+      waiting.disconnect();
+    },
+  };
+}
+
+class BullDispatch implements Dispatch {
+  readonly #parts: QueueParts;
+  readonly #options: DispatchOptions;
+  #worker: BullWorker | null = null;
+  #shakyUntil = 0;
+
+  constructor(parts: QueueParts, options: DispatchOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  async ring(hints: readonly StepHint[]): Promise<void> {
+    await this.#add(hints, 0);
+  }
+
+  async ringAgain(hints: readonly StepHint[]): Promise<readonly StepHint[]> {
+    if (hints.length === 0) return [];
+    if (!(await this.#add(hints, 0))) return hints;
+    if (this.#options.clock.elapsed() < this.#shakyUntil) return hints;
+    const active = await this.#reach(() => this.#parts.queue.getActive());
+    if (active === null) return hints;
+    const inHand = new Set(active.map((job) => job?.id));
+    return hints.filter((hint) => inHand.has(jobId(hint, 0)));
+  }
+
+  async insist(hints: readonly StepHint[]): Promise<void> {
+    // The clock makes the counter new in every process; one that repeats within a millisecond is one ring, which is enough.
+    await this.#add(hints, this.#options.clock.now());
+  }
+
+  consume(handler: HintHandler, concurrency: number): Consumption {
+    if (this.#worker) throw new Error('consume is called once per dispatch');
+    const worker = this.#parts.startWorker((job) => handler(job.data), concurrency);
+    this.#worker = worker;
+    worker.on('error', (error) => {
+      this.#shakyUntil = this.#options.clock.elapsed() + SHAKY_MS;
+      this.#options.warn(`queue consumer: ${error.message}`);
+    });
+    return {
+      pause: () => void worker.pause(true).catch(() => {}),
+      close: () => worker.close(true).catch(() => {}),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#worker?.close(true).catch(() => {});
+    await this.#parts.queue.close().catch(() => {});
+    await this.#parts.end().catch(() => {});
+  }
+
+  async #add(hints: readonly StepHint[], ring: number): Promise<boolean> {
+    if (hints.length === 0) return true;
+    const jobs = hints.map(({ runId, stepKey, epoch }) => {
+      const data = { runId, stepKey, epoch };
+      return { name: 'step', data, opts: { ...JOB, jobId: jobId(data, ring) } };
+    });
+    return (await this.#reach(() => this.#parts.queue.addBulk(jobs))) !== null;
+  }
+
+  /** Null when the queue did not answer in time. */
+  async #reach<T>(ask: () => Promise<T>): Promise<T | null> {
+    const given = new AbortController();
+    try {
+      const late = this.#options.clock.sleep(RING_MS, given.signal).then(() => null);
+      const answer = await Promise.race([ask(), late]);
+      if (answer === null) this.#options.warn('queue: no answer');
+      return answer;
+    } catch (error) {
+      this.#options.warn(`queue: ${error instanceof Error ? error.message : String(error)}`);
+      return null;
+    } finally {
+      given.abort();
+    }
+  }
+}

@@ -1,0 +1,30 @@
+export type { DocumentSearch, Models, NodeContext, NodeOutcome, NodePorts, NodeRun, OpenModel, StepJournal } from './contract.ts';
+export { type Consumption, type Dispatch, type DispatchOptions, type HintHandler, openDispatch, QUEUE_NAME } from './dispatch.ts';
+export {
+  asStepError,
+  failureOf,
+  LeaseLost,
+  RetryableError,
+  type StepEnd,
+  StepError,
+  StopRequested,
+  TerminalError,
+  TimedOutError,
+  WaitRequested,
+  WorkerLostError,
+} from './errors.ts';
+export { modelsOf } from './models.ts';
+export {
+  type AllowedPlace,
+  createModelHttp,
+  createOutbound,
+  type ModelHttp,
+  type Outbound,
+  OutboundError,
+  type OutboundErrorCode,
+  type OutboundOptions,
+  type OutboundRequest,
+  type OutboundResponse,
+} from './outbound/index.ts';
+export { type Random, systemClock, systemRandom } from './system.ts';
+export { type RunningWorker, startWorker, type WorkerOptions } from './worker.ts';

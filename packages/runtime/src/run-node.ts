@@ -1,0 +1,81 @@
+import { crashPoint } from '@switchyard/journal';
+import { type Node, resolveNodeConfig, Json, type RunState } from '@switchyard/pipeline';
+import { z } from 'zod';
+import { scopeFor } from './advance-run.ts';
+import type { NodeOutcome, NodePorts, StepJournal } from './contract.ts';
+import { asStepError, type StepEnd, TerminalError, TimedOutError, WorkerLostError } from './errors.ts';
+import type { Holding } from './held-steps.ts';
+import { nodeRun } from './nodes/registry.ts';
+import { survivesCrash } from './retry.ts';
+import type { CachedRun } from './run-cache.ts';
+import type { ValueReader } from './values.ts';
+
+/** A step in this process's hands, ready to run. */
+export type HeldTask = {
+  readonly run: CachedRun;
+  readonly node: Node;
+  readonly holding: Holding;
+  readonly journal: StepJournal;
+  readonly attempt: number;
+  readonly crashes: number;
+};
+
+/** How a node's work ended. */
+export type NodeEnd = { readonly outcome: NodeOutcome } | { readonly error: StepEnd };
+
+const Config = z.record(z.string(), Json);
+
+/** Runs the node to its end or until the step is aborted; never throws. What a node does after an abort is thrown away. */
+export async function runNode(task: HeldTask, parts: { readonly ports: NodePorts; readonly values: ValueReader }): Promise<NodeEnd> {
+  const { signal } = task.holding.abort;
+  const over = new AbortController();
+  try {
+    signal.throwIfAborted();
+    limitTime(task, parts.ports, over.signal);
+    return { outcome: await Promise.race([work(task, task.run.state, parts), aborted(signal, over.signal)]) };
+  } catch (error) {
+    return { error: asStepError(signal.aborted ? signal.reason : error) };
+  } finally {
+    over.abort();
+  }
+}
+
+async function work(task: HeldTask, state: RunState, { ports, values }: { readonly ports: NodePorts; readonly values: ValueReader }): Promise<NodeOutcome> {
+  const { node, run, holding, attempt, crashes } = task;
+  if (!survivesCrash(node, crashes)) {
+    throw new WorkerLostError('worker_lost', `${crashes} worker${crashes === 1 ? '' : 's'} died with this step in hand.`, { hint: 'Look at what the step does to the process; the node’s retry policy says whether to go on after a lost worker.' });
+  }
+  const perform = nodeRun(node.type);
+  if (!perform) throw new TerminalError('unknown_node_type', `This version has no node type “${node.type}”.`);
+  const scope = await scopeFor(run.graph, state, node, values);
+  const scene = { runId: run.runId, kinds: [node.type], seq: state.seq };
+  const config = Config.parse(resolveNodeConfig(node, scope));
+  if (node.type !== 'agent') crashPoint('tool.before-effect', scene);
+  const outcome = await perform({
+    config,
+    rawConfig: node.config,
+    scope,
+    signal: holding.abort.signal,
+    attempt,
+    crashes,
+    timeoutMs: node.timeoutSeconds === undefined ? null : node.timeoutSeconds * 1_000,
+    runId: run.runId,
+    stepKey: holding.stepKey,
+    ports,
+    journal: task.journal,
+  });
+  if (node.type !== 'agent') crashPoint('tool.after-effect', scene);
+  return outcome;
+}
+
+function limitTime({ node, holding }: HeldTask, { clock }: NodePorts, over: AbortSignal): void {
+  const seconds = node.timeoutSeconds;
+  if (seconds === undefined) return;
+  void clock.sleep(seconds * 1_000, over).then(() => {
+    if (!over.aborted) holding.abort.abort(new TimedOutError(seconds));
+  });
+}
+
+function aborted(signal: AbortSignal, over: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over }));
+}
