@@ -134,7 +134,7 @@ export function readConfig(folder: string): ModelConfig {
 
 /** As `readConfig`, from parsed JSON. A `text_config` wrapper (K2.5 and later) is opened. */
 export function parseConfig(json: unknown): ModelConfig {
-  const wrapper = z.looseObject({ text_config: z.looseObject({}).optional(), quantization_config: z.unknown() }).safeParse(json);
+  const wrapper = z.looseObject({ text_config: z.looseObject({}).optional(), quantization_config: z.unknown().optional() }).safeParse(json);
   const wrapped = wrapper.success ? wrapper.data.text_config : undefined;
   const text = wrapped === undefined ? json : { quantization_config: wrapper.data?.quantization_config, ...wrapped };
   const parsed = fileSchema.safeParse(text);
