@@ -37,48 +37,65 @@ export const emptyTrace = (): AgentTrace => ({ turns: [], hidden: 0, usage: { pr
  * beside the one thrown away.
  */
 export function foldAgent(events: readonly RunEvent[], trace: AgentTrace = emptyTrace()): AgentTrace {
-  return events.reduce(foldOne, trace);
+  // One copy per fold, not per event: a step may have ten thousand turns.
+  const draft: Draft = { ...trace, turns: [...trace.turns] };
+  for (const event of events) foldOne(draft, event);
+  return draft;
 }
 
-function foldOne(trace: AgentTrace, event: RunEvent): AgentTrace {
+type Draft = { -readonly [K in keyof AgentTrace]: AgentTrace[K] } & { turns: TracedTurn[] };
+
+function foldOne(trace: Draft, event: RunEvent): void {
   switch (event.kind) {
     case 'turn.started':
-      return { ...trace, turns: [...trace.turns, { ...newTurn(event.data.turn, trace.hidden), startedAt: event.at }] };
+      trace.turns.push({ ...newTurn(event.data.turn, trace.hidden), startedAt: event.at });
+      return;
     case 'thought.checkpointed':
-      return withOpenTurn(trace, event.data.turn, (turn) => ({ ...turn, thought: event.data.thought, text: event.data.text }));
+      changeOpenTurn(trace, event.data.turn, { thought: event.data.thought, text: event.data.text });
+      return;
     case 'turn.finished': {
-      const { thought, text, usage, finishReason, model, modelMs } = event.data;
+      const { turn, thought, text, usage, finishReason, model, modelMs } = event.data;
       const calls = event.data.calls.map(newCall);
-      return addUsage(withOpenTurn(trace, event.data.turn, (turn) => ({ ...turn, state: 'finished', thought, text, usage, finishReason, model, modelMs, calls, finishedAt: event.at })), usage);
+      changeOpenTurn(trace, turn, { state: 'finished', thought, text, usage, finishReason, model, modelMs, calls, finishedAt: event.at });
+      trace.usage = addUsage(trace, usage);
+      return;
     }
     case 'turn.incomplete': {
-      const { reason, thought, text, usage } = event.data;
-      const next = withOpenTurn(trace, event.data.turn, (turn) => ({ ...turn, state: 'incomplete', reason, thought: thought ?? turn.thought, text: text ?? turn.text, usage: usage ?? null, finishedAt: event.at }));
-      return usage === undefined ? next : addUsage(next, usage);
+      const { turn, reason, thought, text, usage } = event.data;
+      changeOpenTurn(trace, turn, { state: 'incomplete', reason, usage: usage ?? null, finishedAt: event.at, ...(thought === undefined ? {} : { thought }), ...(text === undefined ? {} : { text }) });
+      if (usage !== undefined) trace.usage = addUsage(trace, usage);
+      return;
     }
     case 'window.compacted':
-      return { ...trace, hidden: event.data.hidden, turns: withLast(trace.turns, (turn) => (turn.state === 'running' ? { ...turn, hidden: event.data.hidden } : turn)) };
+      trace.hidden = event.data.hidden;
+      changeLast(trace, (turn) => (turn.state === 'running' ? { ...turn, hidden: event.data.hidden } : turn));
+      return;
     case 'budget.spent':
-      return { ...trace, turns: withLast(trace.turns, (turn) => ({ ...turn, notes: [...turn.notes, `budget spent: ${event.data.budget}`] })) };
+      changeLast(trace, (turn) => ({ ...turn, notes: [...turn.notes, `budget spent: ${event.data.budget}`] }));
+      return;
     case 'note':
-      return { ...trace, turns: withLast(trace.turns, (turn) => ({ ...turn, notes: [...turn.notes, event.data.text] })) };
+      changeLast(trace, (turn) => ({ ...turn, notes: [...turn.notes, event.data.text] }));
+      return;
     default:
-      return foldCall(trace, event);
+      foldCall(trace, event);
   }
 }
 
-function foldCall(trace: AgentTrace, event: RunEvent): AgentTrace {
+function foldCall(trace: Draft, event: RunEvent): void {
   switch (event.kind) {
     case 'tool.started':
-      return withCall(trace, event.data.call.id, (call) => ({ ...call, state: 'running', policy: event.data.policy, startedAt: event.at }));
+      changeCall(trace, event.data.call.id, { state: 'running', policy: event.data.policy, startedAt: event.at });
+      return;
     case 'tool.finished':
-      return withCall(trace, event.data.call, (call) => ({ ...call, state: event.data.failed ? 'failed' : 'succeeded', result: event.data.result, ms: event.data.ms }));
+      changeCall(trace, event.data.call, { state: event.data.failed ? 'failed' : 'succeeded', result: event.data.result, ms: event.data.ms });
+      return;
     case 'tool.in_doubt':
-      return withCall(trace, event.data.call, (call) => ({ ...call, state: 'in_doubt' }));
+      changeCall(trace, event.data.call, { state: 'in_doubt' });
+      return;
     case 'tool.decided':
-      return withCall(trace, event.data.call, (call) => ({ ...call, state: event.data.decision === 'fail' ? 'failed' : call.state, decision: event.data.decision }));
+      changeCall(trace, event.data.call, { decision: event.data.decision, ...(event.data.decision === 'fail' ? { state: 'failed' } : {}) });
+      return;
     default:
-      return trace;
   }
 }
 
@@ -89,27 +106,26 @@ function newTurn(turn: number, hidden: number): TracedTurn {
 }
 
 /** Changes the turn being taken; where none was announced (writers may leave out `turn.started`), it begins here. */
-function withOpenTurn(trace: AgentTrace, turn: number, change: (turn: TracedTurn) => TracedTurn): AgentTrace {
+function changeOpenTurn(trace: Draft, turn: number, change: Partial<TracedTurn>): void {
   const last = trace.turns.at(-1);
-  if (last !== undefined && last.turn === turn && last.state === 'running') return { ...trace, turns: withLast(trace.turns, change) };
-  return { ...trace, turns: [...trace.turns, change(newTurn(turn, trace.hidden))] };
+  if (last === undefined || last.turn !== turn || last.state !== 'running') trace.turns.push({ ...newTurn(turn, trace.hidden), ...change });
+  else trace.turns[trace.turns.length - 1] = { ...last, ...change };
 }
 
-function withLast(turns: readonly TracedTurn[], change: (turn: TracedTurn) => TracedTurn): readonly TracedTurn[] {
-  const last = turns.at(-1);
-  return last === undefined ? turns : [...turns.slice(0, -1), change(last)];
+function changeLast(trace: Draft, change: (turn: TracedTurn) => TracedTurn): void {
+  const last = trace.turns.at(-1);
+  if (last !== undefined) trace.turns[trace.turns.length - 1] = change(last);
 }
 
 /** Call ids are unique within a step, and results come soon after: the search begins at the end. */
-function withCall(trace: AgentTrace, id: string, change: (call: TracedCall) => TracedCall): AgentTrace {
+function changeCall(trace: Draft, id: string, change: Partial<TracedCall>): void {
   const index = trace.turns.findLastIndex((turn) => turn.calls.some((one) => one.call.id === id));
   const turn = trace.turns[index];
-  if (turn === undefined) return trace;
-  const calls = turn.calls.map((one) => (one.call.id === id ? change(one) : one));
-  return { ...trace, turns: trace.turns.with(index, { ...turn, calls }) };
+  if (turn === undefined) return;
+  trace.turns[index] = { ...turn, calls: turn.calls.map((one) => (one.call.id === id ? { ...one, ...change } : one)) };
 }
 
-function addUsage(trace: AgentTrace, usage: Usage): AgentTrace {
+function addUsage(trace: AgentTrace, usage: Usage): AgentTrace['usage'] {
   const { prompt, completion, cached } = trace.usage;
-  return { ...trace, usage: { prompt: prompt + usage.prompt, completion: completion + usage.completion, cached: cached + (usage.cached ?? 0) } };
+  return { prompt: prompt + usage.prompt, completion: completion + usage.completion, cached: cached + (usage.cached ?? 0) };
 }

@@ -50,6 +50,8 @@ export type RunState = {
   readonly waiting: number;
   readonly settled: number;
   readonly paused: boolean;
+  /** Key of the first step that failed without saying that the run goes on; its node's policy decides. */
+  readonly firstFailure: string | null;
   readonly cancelRequested: { readonly by: string; readonly reason: string | null } | null;
   readonly output: StoredValue | null;
   readonly failure: Failure | null;
@@ -83,6 +85,7 @@ export function emptyRun(): RunState {
     waiting: 0,
     settled: 0,
     paused: false,
+    firstFailure: null,
     cancelRequested: null,
     output: null,
     failure: null,
@@ -100,8 +103,10 @@ export function foldRun(state: RunState, events: readonly RunEvent[]): RunState 
   return events.reduce((at, event) => (event.seq > at.seq ? foldOne(at, event) : at), state);
 }
 
+const KNOWN: ReadonlySet<string> = new Set(EVENT_KINDS);
+
 function foldOne(state: RunState, event: RunEvent): RunState {
-  if (!EVENT_KINDS.includes(event.kind)) throw new NeedsNewerWorker(event.kind, event.seq);
+  if (!KNOWN.has(event.kind)) throw new NeedsNewerWorker(event.kind, event.seq);
   const numbered: RunState = { ...state, seq: event.seq, runId: event.runId ?? state.runId };
   const next = event.stepKey === null ? foldRunEvent(numbered, event) : foldStepEvent(numbered, event.stepKey, event);
   return { ...next, state: shown(next) };
@@ -153,6 +158,7 @@ function foldStepEvent(state: RunState, key: string, event: RunEvent): RunState 
     steps: state.steps.with(key, after),
     live: state.live + count(after, isLive) - count(before, isLive),
     waiting: state.waiting + count(after, isWaiting) - count(before, isWaiting),
+    firstFailure: state.firstFailure ?? (after.state === 'failed' && after.continues !== true ? key : null),
     settled: state.settled + count(after, isSettled) - count(before, isSettled),
   };
 }

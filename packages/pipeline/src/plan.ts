@@ -38,16 +38,18 @@ type Reach = 'pending' | 'arrived' | 'dead';
  */
 export function plan(graph: Graph, state: RunState, settled?: readonly string[]): Decision {
   if (state.startedAt === null || isOver(state)) return NOTHING;
-  const fatal = fatalFailure(graph, state, settled);
-  if (fatal !== null) return { ...NOTHING, end: { kind: 'failed', failure: fatal }, stop: unsettledOpened(graph, state) };
   if (state.cancelRequested !== null) return state.live === 0 ? { ...NOTHING, end: { kind: 'cancelled' } } : NOTHING;
+  const fatal = fatalFailure(graph, state, settled);
+  if (fatal !== null) return { ...NOTHING, end: { kind: 'failed', failure: fatal }, stop: opened(graph, state, settled) };
   const { open, skip } = frontier(graph, state, settled);
   const done = state.settled + skip.length === graph.stepCount;
   return { open: state.paused ? [] : open, skip, end: done ? { kind: 'succeeded', output: runOutput(graph, state) } : null, stop: [] };
 }
 
+/** The failure that ends the run: of the keys just settled, or one before them that still waits for others to stop. */
 function fatalFailure(graph: Graph, state: RunState, settled: readonly string[] | undefined): Failure | null {
-  for (const key of settled ?? state.steps.keys()) {
+  const keys = state.firstFailure === null ? [] : [state.firstFailure, ...(settled ?? state.steps.keys())];
+  for (const key of keys) {
     const step = state.steps.get(key);
     if (step !== undefined && isFatal(graph, step)) return { ...(step.failure ?? UNKNOWN_FAILURE), node: step.node };
   }
@@ -129,9 +131,11 @@ function firedPorts(source: GraphNode, step: StepState): readonly string[] {
   return [];
 }
 
-/** Steps that have begun, or were opened: all that a failing run must stop. */
-function unsettledOpened(graph: Graph, state: RunState): readonly string[] {
-  const running = state.steps.values().filter((step) => !isSettled(step)).map((step) => step.key);
-  return [...running, ...frontier(graph, state, undefined).open.map((one) => one.key)];
+/** Steps that have begun or were opened before: all that a failing run must stop. */
+function opened(graph: Graph, state: RunState, settled: readonly string[] | undefined): readonly string[] {
+  const begun = state.steps.values().filter((step) => !isSettled(step)).map((step) => step.key);
+  const ready = frontier(graph, state, undefined).open.map((one) => one.key);
+  // What only becomes ready with this decision was never opened.
+  const fresh = new Set(settled === undefined ? [] : frontier(graph, state, settled).open.map((one) => one.key));
+  return [...begun, ...ready.filter((key) => !fresh.has(key))];
 }
-

@@ -1,7 +1,7 @@
 import { EvaluationError, ParseError, TypeError as CheckError, type ASTNode, type ParseResult } from '@marcbachmann/cel-js';
+import { budgeted } from './budget.ts';
 import { createEnvironment } from './environment.ts';
 import { ExpressionError } from './error.ts';
-import { budgeted } from './budget.ts';
 import { readReferences, type References } from './references.ts';
 
 /** Longest expression, in UTF-16 units. */
@@ -25,10 +25,11 @@ export function compile(source: string): Compiled {
   if (known !== undefined) return known;
   if (source.length > MAX_EXPRESSION) throw new ExpressionError('too_large', `An expression may have ${MAX_EXPRESSION} characters; this one has ${source.length}.`);
   const parsed = parse(source);
+  const compared = comparedOperands(parsed.ast);
   const compiled: Compiled = {
     source,
     references: readReferences(parsed.ast),
-    evaluate: (root) => guarded(() => run(parsed, root)),
+    evaluate: (root) => guarded(() => run(parsed, root, compared)),
   };
   if (cache.size >= MAX_CACHED) cache.clear();
   cache.set(source, compiled);
@@ -50,6 +51,14 @@ function refuseMatches(ast: ASTNode): void {
       throw new ExpressionError('matches_refused', 'matches() is not part of this language.', { position: node.start, hint: 'Write like(text, pattern).' });
     }
   }
+}
+
+function comparedOperands(ast: ASTNode): ReadonlySet<object> {
+  const operands = new Set<object>();
+  for (const node of nodesOf(ast)) {
+    if (node.op === '==' || node.op === '!=' || node.op === 'in') for (const operand of node.args) operands.add(operand);
+  }
+  return operands;
 }
 
 function* nodesOf(value: unknown): Generator<ASTNode> {
