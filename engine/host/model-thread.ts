@@ -1,4 +1,6 @@
 /* The HTTP thread's view of the model thread. */
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { GenerationRequest } from './generation.ts';
 import type { EngineStats, FromModel, RequestEvent, ToModel } from './model-protocol.ts';
@@ -91,9 +93,10 @@ export class ModelThread {
   }
 }
 
-/** From source the thread needs tsx to read TypeScript; the built file stands beside main.js. */
+/** The built file stands beside main.js. From source Node 20 needs tsx, which has to be registered inside the thread. */
 function openWorker(folder: string): Worker {
-  const fromSource = import.meta.url.endsWith('.ts');
-  const file = new URL(fromSource ? './model-worker.ts' : './model-worker.js', import.meta.url);
-  return new Worker(file, { workerData: { folder }, execArgv: fromSource ? ['--import', 'tsx'] : [] });
+  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./model-worker.js', import.meta.url), { workerData: { folder } });
+  const source = JSON.stringify(new URL('./model-worker.ts', import.meta.url).href);
+  const tsx = JSON.stringify(pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm/api')).href);
+  return new Worker(`import(${tsx}).then(({ register }) => { register(); return import(${source}); })`, { eval: true, workerData: { folder } });
 }

@@ -160,6 +160,9 @@ function naive(call: AttentionCall, q: Float32Array): Float32Array {
   return out;
 }
 
+/** Far below float rounding of the sum; kept out because subnormal floats make the loops that read them several times slower. */
+const NEGLIGIBLE = 1e-30;
+
 /** Softmax of the first `visible` scores times `scale`, in place; what lies beyond is the future and becomes 0. */
 function softmaxRow(scores: Float32Array, visible: number, scale: number): void {
   let max = Number.NEGATIVE_INFINITY;
@@ -167,7 +170,7 @@ function softmaxRow(scores: Float32Array, visible: number, scale: number): void 
   let sum = 0;
   for (let i = 0; i < visible; i++) {
     const power = Math.exp((scores[i] - max) * scale);
-    scores[i] = power;
+    scores[i] = power < NEGLIGIBLE ? 0 : power;
     sum += power;
   }
   for (let i = 0; i < visible; i++) scores[i] /= sum;
