@@ -1,6 +1,6 @@
 import type { ToolCall } from '@switchyard/pipeline';
 import { callIdentity, canonicalJson } from './canonical.ts';
-import { type AgentState, type CallRecord, keptTurns } from './history.ts';
+import { type AgentState, type CallRecord, keptTurns, turnsWithoutNews } from './history.ts';
 
 /*
  * The loop guard. A call that was made with the same result three times gets a note with its third result, is not made
@@ -22,6 +22,11 @@ const newestCalls = (state: AgentState): readonly CallRecord[] => keptTurns(stat
 const sameResult = (a: CallRecord | undefined, b: CallRecord | undefined): boolean => a?.result != null && b?.result != null && canonicalJson(a.result.value) === canonicalJson(b.result.value);
 
 const isBlocked = (record: CallRecord | undefined): boolean => record?.result != null && 'inline' in record.result.value && record.result.value.inline === BLOCKED;
+
+const MOST_TURNS_WITHOUT_NEWS = 10;
+
+/** Whether the model goes in circles: calls known things, or fails, turn after turn. */
+export const goesInCircles = (state: AgentState): boolean => turnsWithoutNews(state).length >= MOST_TURNS_WITHOUT_NEWS;
 
 /** What to do with a call the model asks for now. */
 export function judgeCall(state: AgentState, call: ToolCall): 'call' | 'block' | 'end' {

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { EventBody, StoredValue, ToolCall, Usage } from '@switchyard/pipeline';
-import { callIdentity } from './canonical.ts';
+import { callIdentity, canonicalJson } from './canonical.ts';
 import type { UnknownOutcomePolicy } from './contract.ts';
 
 /*
@@ -25,7 +26,7 @@ export type TurnRecord = {
   readonly text: string;
   readonly calls: readonly CallRecord[];
   takenBack: boolean;
-  /** A call of this turn brought something that no call of the run had brought before. */
+  /** A call of this turn brought a result that the run had not seen before. */
   progress: boolean;
 };
 
@@ -47,6 +48,7 @@ export type AgentState = {
   checkpoint: Checkpoint | null;
   usage: Usage;
   readonly calls: Map<string, CallRecord>;
+  /** Fingerprints of all calls with their good results. */
   readonly reached: Set<string>;
 };
 
@@ -139,14 +141,23 @@ function foldCall(state: AgentState, event: EventBody): void {
   }
 }
 
-/** Only what was never reached before counts as getting further; else a circle of known pages would reset the retakes for ever. */
+/** Only a result that was never seen counts as getting further; else a circle of known pages would reset the retakes for ever. */
 function reach(state: AgentState, record: CallRecord): void {
-  const identity = callIdentity(record.call);
-  if (state.reached.has(identity)) return;
-  state.reached.add(identity);
+  const news = createHash('sha256').update(`${callIdentity(record.call)} ${canonicalJson(record.result?.value)}`).digest('base64');
+  if (state.reached.has(news)) return;
+  state.reached.add(news);
   state.retakes = 0;
   const turn = state.turns.findLast((candidate) => candidate.calls.includes(record));
   if (turn) turn.progress = true;
+}
+
+/** How many calls these turns made. */
+export const callsOf = (turns: readonly TurnRecord[]): number => turns.reduce((sum, turn) => sum + turn.calls.length, 0);
+
+/** Kept turns since the last that brought something new; all of them when none did. */
+export function turnsWithoutNews(state: AgentState): readonly TurnRecord[] {
+  const kept = keptTurns(state);
+  return kept.slice(kept.findLastIndex((turn) => turn.progress) + 1);
 }
 
 /** Turns the journal holds for the model: those not taken back, oldest first. */

@@ -345,14 +345,14 @@ describe('the window', () => {
 describe('takes that give nothing', () => {
   const accept: AgentRequest['accept'] = ({ text, lastResult }) => (lastResult.includes(text) ? null : 'it does not stand in the last result');
 
-  test('an empty turn is taken again with another seed and a little more temperature', async () => {
+  test('an empty turn is taken again with another seed and more temperature', async () => {
     const server = await model(inOrder({ thought: 'Hm.' }, { thought: 'Hm?', text: ' \n' }, { text: 'Yes.' }));
     const journal = testJournal();
     expect((await runAgent(testRequest(), [], testPorts(server.baseUrl, { journal }))).text).toBe('Yes.');
     expect(server.requests.map((request) => [request.temperature, request.seed])).toEqual([
       [0, 1],
-      [0.2, 2],
-      [0.4, 3],
+      [0.5, 2],
+      [1, 3],
     ]);
     expect(new Set(server.requests.map((request) => JSON.stringify(request.messages))).size).toBe(1);
     expect(kinds(journal.events)).toEqual(['turn.started', 'turn.incomplete', 'turn.started', 'turn.incomplete', 'turn.started', 'turn.finished']);
@@ -379,7 +379,7 @@ describe('takes that give nothing', () => {
       [3, 'taken_back'],
       [4, 'taken_back'],
     ]);
-    expect(server.requests[5]?.temperature).toBe(0.2);
+    expect(server.requests[5]?.temperature).toBe(0.5);
   });
 
   test('ids stay unique in the journal when the model counts anew after a take back', async () => {
@@ -400,6 +400,16 @@ describe('takes that give nothing', () => {
     const journal = testJournal();
     await runAgent(testRequest({ accept, windowTokens: 180 }), [], testPorts(server.baseUrl, { journal, tools: [look] }));
     expect(results(server.requests[7]).at(-1)).toMatch(/^page three/);
+  });
+
+  test('a circle of known pages is left by taking it back', async () => {
+    const look = testTool('look', ({ x }) => `page ${x}`);
+    // wanders 1 2 3 1 2 3 … until it is hot
+    const server = await model((request, number) => (request.temperature > 0 ? { text: 'page 3' } : call(String(((number - 1) % 3) + 1), `c${number}`)));
+    const journal = testJournal();
+    expect((await runAgent(testRequest({ accept }), [], testPorts(server.baseUrl, { journal, tools: [look] }))).text).toBe('page 3');
+    expect(results(server.requests.at(-1))).toEqual(['page 1', 'page 2', 'page 3']);
+    expect(look.asked.length).toBeLessThan(14);
   });
 
   test('the retakes have an end', async () => {

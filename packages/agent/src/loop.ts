@@ -3,7 +3,7 @@ import { checkCall } from './call-check.ts';
 import { finishCalls } from './calls.ts';
 import { fingerprint } from './canonical.ts';
 import type { AgentEvent, AgentResult, ChatReply, RunAgent, ToolDeclaration } from './contract.ts';
-import { BLOCKED, judgeCall } from './guard.ts';
+import { BLOCKED, goesInCircles, judgeCall } from './guard.ts';
 import { keptTurns, openTurn } from './history.ts';
 import { patiently } from './patience.ts';
 import { CALL_WITHOUT_TOOLS, CUT, failureFor, NO_PROGRESS, NOTHING_SAID, takeBack, takeTemperature } from './retake.ts';
@@ -93,7 +93,8 @@ async function findProblem(session: Session, reply: ChatReply, isLast: boolean):
   if (reply.finishReason === 'length') return CUT;
   if (reply.calls.length > 0) {
     if (isLast) return CALL_WITHOUT_TOOLS;
-    return reply.calls.some((call) => judgeCall(session.state, call) === 'end') ? NO_PROGRESS : null;
+    const stuck = goesInCircles(session.state) || reply.calls.some((call) => judgeCall(session.state, call) === 'end');
+    return stuck ? NO_PROGRESS : null;
   }
   if (reply.text.trim() === '') return NOTHING_SAID;
   const refusal = session.request.accept?.({ text: reply.text, lastResult: await lastResult(session) }) ?? null;

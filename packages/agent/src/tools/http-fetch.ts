@@ -48,9 +48,17 @@ function readableText(page: Page): string {
   return convert(page.text, {
     wordwrap: false,
     selectors: [
-      { selector: 'a', options: { hideLinkHrefIfSameAsText: true, baseUrl: page.url } },
+      { selector: 'a', options: { hideLinkHrefIfSameAsText: true, pathRewrite: (path: string) => absolute(path, page.url) } },
       { selector: 'img', format: 'skip' },
       ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'table'].map((selector) => ({ selector, options: { uppercase: false } })),
     ],
   }).trim();
+}
+
+function absolute(path: string, base: string): string {
+  try {
+    return new URL(path, base).href;
+  } catch {
+    return path;
+  }
 }
