@@ -15,7 +15,7 @@ import type { System } from './system.ts';
 const REGISTER: Statement = { name: 'register_worker', text: 'select register_worker($1, true) as id' };
 const ATTACH: Statement = { name: 'attach_worker', text: 'select attach_worker($1, $2) as alive' };
 const PULSE: Statement = { name: 'pulse', text: 'select run_id as "runId", step_key as "stepKey", epoch, stop from pulse($1)' };
-const SWEEP: Statement = { name: 'sweep', text: 'select run_id as "runId", step_key as "stepKey", epoch from sweep()' };
+const SWEEP: Statement = { name: 'sweep', text: 'select run_id as "runId", step_key as "stepKey", epoch from sweep($1)' };
 const RELEASE: Statement = { name: 'release_steps', text: 'select run_id as "runId", step_key as "stepKey", epoch from release_steps($1, $2, $3, $4)' };
 const RETIRE: Statement = { name: 'retire_worker', text: 'select retire_worker($1)' };
 const HOLDS: Statement = {
@@ -151,7 +151,7 @@ function sessionOf({ id, line, bell }: { readonly id: number; readonly line: Lin
     },
     sweep: async () => {
       try {
-        return await line.ask<StepHint>(SWEEP, []);
+        return await line.ask<StepHint>(SWEEP, [id]);
       } catch (error) {
         if (error instanceof DeclaredDead) return []; // the next pulse says so
         throw error;

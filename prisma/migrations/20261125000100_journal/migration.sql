@@ -251,13 +251,14 @@ begin
 end $$;
 
 -- sweep: one at a time, never waiting for a row. It decides nothing: it sets free what nobody alive holds and names what is
--- due and was not claimed, already marked as rung. The caller rings.
-create function sweep() returns table (run_id uuid, step_key text, epoch int)
+-- due and was not claimed, already marked as rung. The caller rings. p_worker, who asks, does not judge itself: its own session
+-- would get its own lock.
+create function sweep(p_worker int) returns table (run_id uuid, step_key text, epoch int)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 #variable_conflict use_column
 begin
   if not pg_try_advisory_xact_lock(21337, 0) then return; end if;
-  perform bury(id) from worker where dead_at is null;
+  perform bury(id) from worker where dead_at is null and id <> p_worker;
   return query update step s set epoch = s.epoch + 1, owner = null, due_at = clock_timestamp(), rung_at = clock_timestamp(), crashes = s.crashes + 1
     from (select h.run_id, h.key from step h where h.owner is not null
              and not exists (select from worker w where w.id = h.owner and w.dead_at is null) for no key update of h skip locked) lost

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { appendOf, claimFirst, type JournalBench, note, openJournalBench, startOf, startRun } from '../../../test/harness/journal.ts';
+import { startTornAnswerProxy, type TornAnswerProxy } from '../../../test/harness/torn-answer-proxy.ts';
+import type { Database } from './database-contract.ts';
+import type { WorkerSession } from './contract.ts';
+
+let bench: JournalBench;
+let proxy: TornAnswerProxy;
+let torn: Database;
+let worker: WorkerSession;
+
+beforeAll(async () => {
+  bench = await openJournalBench();
+  proxy = await startTornAnswerProxy(bench.test.url);
+  torn = await bench.openAnother({ url: proxy.url });
+  worker = await bench.database.registerWorker({ build: 'test' });
+});
+afterAll(async () => {
+  await worker.close();
+  await bench.close();
+  await proxy.close();
+});
+
+/** Runs a call whose first answer is torn off after Postgres has committed. */
+async function unanswered<Answer>(text: string, call: () => Promise<Answer>): Promise<Answer> {
+  const before = proxy.torn();
+  proxy.tearNext(text);
+  const answer = await call();
+  expect(proxy.torn()).toBe(before + 1);
+  return answer;
+}
+
+describe('a commit whose answer is lost', () => {
+  it('is found to be written: append', async () => {
+    const runId = await startRun(bench, ['a']);
+    const me = await claimFirst(bench.database, runId, 'a', worker.id);
+    const answer = await unanswered('torn append', () => torn.journal.append(appendOf(runId, me, [note('a', 'torn append')])));
+    expect(answer.outcome).toBe('already');
+    expect((await bench.database.journal.events(runId, { after: 2 })).map((event) => event.seq)).toEqual([3]);
+  });
+
+  it('is granted again: claim', async () => {
+    const runId = await startRun(bench, ['torn-claim']);
+    const answer = await unanswered('torn-claim', () => torn.journal.claim({ runId, stepKey: 'torn-claim', epoch: 0, worker: worker.id, seen: 0 }));
+    expect(answer).toMatchObject({ outcome: 'claimed', epoch: 1, attempt: 1, seq: 2 });
+    expect(answer.outcome === 'claimed' && answer.missed.map((event) => event.seq)).toEqual([1, 2]);
+  });
+
+  it('names the same run: start', async () => {
+    const request = startOf(bench, ['torn-start'], { dedupKey: 'torn start' });
+    const answer = await unanswered('torn start', () => torn.journal.startRun(request));
+    expect(answer).toEqual({ outcome: 'exists', runId: request.runId, seq: 1 });
+  });
+});
