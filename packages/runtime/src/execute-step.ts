@@ -50,19 +50,19 @@ const PATIENCE_MS = 20;
 /** Looks at the step a hint names and does what is to do there, with all that is kept after it. Never throws. */
 export async function executeStep(hint: StepHint, parts: ExecutorParts): Promise<void> {
   let holding = parts.held.begin(hint.runId, hint.stepKey);
+  const goOnWith = (task: Task | null): Task | null => {
+    if (holding && holding !== task?.holding) parts.held.end(holding);
+    holding = task?.holding ?? null;
+    return task;
+  };
   try {
-    let task = holding && (await take(hint, holding, parts));
-    while (task) {
-      const next = await finish(task, await runNode(task, parts), parts);
-      parts.held.end(task.holding);
-      holding = next?.holding ?? null;
-      task = next;
-    }
+    let task = holding && goOnWith(await take(hint, holding, parts));
+    while (task) task = goOnWith(await finish(task, await runNode(task, parts), parts));
   } catch (error) {
     // What the journal still counts as ours is given back by the next pulses, which find a lease nobody knows of.
     parts.warn(`step ${hint.stepKey} of run ${hint.runId}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   } finally {
-    if (holding) parts.held.end(holding);
+    goOnWith(null);
   }
 }
 

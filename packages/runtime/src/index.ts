@@ -27,4 +27,5 @@ export {
   type OutboundResponse,
 } from './outbound/index.ts';
 export { type Random, systemClock, systemRandom } from './system.ts';
+export { createSandbox, type Sandbox } from '@switchyard/sandbox';
 export { type RunningWorker, startWorker, type WorkerOptions } from './worker.ts';

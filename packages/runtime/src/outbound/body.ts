@@ -1,4 +1,4 @@
-import { Readable, type Transform } from 'node:stream';
+import type { Readable, Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { OutboundError } from './contract.ts';
 
@@ -15,7 +15,10 @@ function decoderFor(coding: string): Transform {
     case 'br':
       return createBrotliDecompress();
     default:
-      throw new OutboundError('bad_response', `the answer is encoded as ${JSON.stringify(coding)}, which is not known here`);
+      throw new OutboundError(
+        'bad_response',
+        `the answer is encoded as ${JSON.stringify(coding)}, which is not known here`,
+      );
   }
 }
 
@@ -26,7 +29,8 @@ export async function readBody(source: Readable, encoding: string, maxBytes: num
     .split(',')
     .map((coding) => coding.trim())
     .filter((coding) => coding !== '' && coding !== 'identity');
-  if (codings.length > MOST_CODINGS) throw new OutboundError('bad_response', `the answer is encoded ${codings.length} times`);
+  if (codings.length > MOST_CODINGS)
+    throw new OutboundError('bad_response', `the answer is encoded ${codings.length} times`);
   const decoders = codings.reverse().map(decoderFor);
   const last = decoders.reduce<Readable>((stream, decoder) => {
     stream.on('error', (error) => decoder.destroy(error));

@@ -37,4 +37,5 @@ export function publicConnector(lookup: LookupFunction = systemLookup): buildCon
 }
 
 /** A connector without an address check, for places an operator has named. */
-export const plainConnector = (lookup: LookupFunction = systemLookup): buildConnector.connector => buildConnector({ lookup, timeout: CONNECT_MS });
+export const plainConnector = (lookup: LookupFunction = systemLookup): buildConnector.connector =>
+  buildConnector({ lookup, timeout: CONNECT_MS });

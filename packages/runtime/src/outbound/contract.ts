@@ -52,7 +52,11 @@ export class OutboundError extends Error {
   readonly code: OutboundErrorCode;
   readonly retryable: boolean;
 
-  constructor(code: OutboundErrorCode, message: string, options: { readonly retryable?: boolean; readonly cause?: unknown } = {}) {
+  constructor(
+    code: OutboundErrorCode,
+    message: string,
+    options: { readonly retryable?: boolean; readonly cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.code = code;
     this.retryable = options.retryable ?? false;

@@ -13,7 +13,13 @@ export function createModelHttp(): ModelHttp {
   const dispatcher = new Agent({ connect: plainConnector(), headersTimeout: 0, bodyTimeout: 0 });
   return {
     async http(url, init) {
-      const answer = await sendRequest(url, { method: init.method, headers: { ...init.headers }, body: init.body ?? null, signal: init.signal ?? null, dispatcher });
+      const answer = await sendRequest(url, {
+        method: init.method,
+        headers: { ...init.headers },
+        body: init.body ?? null,
+        signal: init.signal ?? null,
+        dispatcher,
+      });
       return {
         status: answer.statusCode,
         headers: {

@@ -30,9 +30,14 @@ function client(options: Parameters<typeof createOutbound>[0] = {}): Outbound {
   clients.push(made);
   return made;
 }
-const own = (pathPrefix = '/demo/'): Outbound => client({ allow: [{ origin: `http://127.0.0.1:${port}`, pathPrefix }] });
+const own = (pathPrefix = '/demo/'): Outbound =>
+  client({ allow: [{ origin: `http://127.0.0.1:${port}`, pathPrefix }] });
 
-async function refused(outbound: Outbound, url: string, more: Partial<Parameters<Outbound['send']>[0]> = {}): Promise<OutboundError> {
+async function refused(
+  outbound: Outbound,
+  url: string,
+  more: Partial<Parameters<Outbound['send']>[0]> = {},
+): Promise<OutboundError> {
   const error = await outbound.send({ method: 'GET', url, ...more }).then(
     (response) => expect.fail(`it answered ${response.status} ${response.text()}`),
     (thrown: unknown) => thrown,
@@ -49,7 +54,10 @@ function resolver(names: Record<string, readonly string[][]>): LookupFunction {
     asked.set(host, turn + 1);
     const answers = names[host] ?? [];
     const list = answers[Math.min(turn, answers.length - 1)] ?? [];
-    callback(null, list.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })));
+    callback(
+      null,
+      list.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+    );
   };
 }
 
@@ -93,12 +101,20 @@ describe('addresses that are not public', () => {
   });
 
   test('what is no URL says so', async () => {
-    for (const url of ['', 'nonsense', 'http://', 'http://[fe80::1%25eth0]/', '/relative']) expect((await refused(client(), url)).code).toBe('invalid_url');
+    for (const url of ['', 'nonsense', 'http://', 'http://[fe80::1%25eth0]/', '/relative'])
+      expect((await refused(client(), url)).code).toBe('invalid_url');
   });
 
   test('a name for a private address', async () => {
-    const outbound = client({ lookup: resolver({ 'inside.example': [['10.0.0.7']], 'alias.example': [['127.0.0.1']], 'six.example': [['::ffff:10.0.0.1']] }) });
-    for (const host of ['inside.example', 'alias.example', 'six.example']) expect((await refused(outbound, `http://${host}/`)).code).toBe('egress_denied');
+    const outbound = client({
+      lookup: resolver({
+        'inside.example': [['10.0.0.7']],
+        'alias.example': [['127.0.0.1']],
+        'six.example': [['::ffff:10.0.0.1']],
+      }),
+    });
+    for (const host of ['inside.example', 'alias.example', 'six.example'])
+      expect((await refused(outbound, `http://${host}/`)).code).toBe('egress_denied');
   });
 
   test('a name with one public and one private address is refused whole', async () => {
@@ -123,22 +139,55 @@ describe('an allowed place', () => {
   test('is its path, not the whole origin', async () => {
     const outbound = own();
     served.handler = (_request, response) => response.end('a page');
-    expect((await outbound.send({ method: 'GET', url: `http://127.0.0.1:${port}/demo/cedar/42?x=%2e` })).text()).toBe('a page');
+    expect((await outbound.send({ method: 'GET', url: `http://127.0.0.1:${port}/demo/cedar/42?x=%2e` })).text()).toBe(
+      'a page',
+    );
     served.seen.length = 0;
-    const tricks = ['/', '/api', '/demo', '/demolition', '/demo/../api', '/demo/%2e%2e/api', '/demo/.%2e/api', '/demo/..%2fapi', '/demo/%252e%252e/api', '/demo/..\\api', '/demo\\..\\api', '/demo/x/%2e%2e/%2E%2E/api', '//demo/', '/demo//../../api', '/demo//x', '/DEMO/x'];
-    for (const path of tricks) expect((await refused(outbound, `http://127.0.0.1:${port}${path}`)).code, path).toBe('egress_denied');
+    const tricks = [
+      '/',
+      '/api',
+      '/demo',
+      '/demolition',
+      '/demo/../api',
+      '/demo/%2e%2e/api',
+      '/demo/.%2e/api',
+      '/demo/..%2fapi',
+      '/demo/%252e%252e/api',
+      '/demo/..\\api',
+      '/demo\\..\\api',
+      '/demo/x/%2e%2e/%2E%2E/api',
+      '//demo/',
+      '/demo//../../api',
+      '/demo//x',
+      '/DEMO/x',
+    ];
+    for (const path of tricks)
+      expect((await refused(outbound, `http://127.0.0.1:${port}${path}`)).code, path).toBe('egress_denied');
     expect(served.seen).toEqual([]);
   });
 
   test('does not open other names and ports of this machine', async () => {
-    for (const url of [`http://localhost:${port}/demo/x`, `http://127.0.0.2:${port}/demo/x`, `https://127.0.0.1:${port}/demo/x`, `http://[::1]:${port}/demo/x`, 'http://127.0.0.1/demo/x']) {
+    for (const url of [
+      `http://localhost:${port}/demo/x`,
+      `http://127.0.0.2:${port}/demo/x`,
+      `https://127.0.0.1:${port}/demo/x`,
+      `http://[::1]:${port}/demo/x`,
+      'http://127.0.0.1/demo/x',
+    ]) {
       expect((await refused(own(), url)).code, url).toBe('egress_denied');
     }
   });
 
   test('a redirect is checked like the first address', async () => {
     const outbound = own();
-    for (const to of ['/api/runs', '../api', 'http://169.254.169.254/latest/', `http://localhost:${port}/demo/x`, 'file:///etc/passwd', '//127.0.0.1/x']) {
+    for (const to of [
+      '/api/runs',
+      '../api',
+      'http://169.254.169.254/latest/',
+      `http://localhost:${port}/demo/x`,
+      'file:///etc/passwd',
+      '//127.0.0.1/x',
+    ]) {
       served.handler = (_request, response) => void response.writeHead(302, { location: to }).end();
       served.seen.length = 0;
       expect((await refused(outbound, `http://127.0.0.1:${port}/demo/x`)).code, to).toBe('egress_denied');
@@ -148,7 +197,11 @@ describe('an allowed place', () => {
 
   test('a host header of the caller is not sent', async () => {
     served.handler = (request, response) => response.end(request.headers.host);
-    expect((await own().send({ method: 'GET', url: `http://127.0.0.1:${port}/demo/x`, headers: { Host: 'other.example' } })).text()).toBe(`127.0.0.1:${port}`);
+    expect(
+      (
+        await own().send({ method: 'GET', url: `http://127.0.0.1:${port}/demo/x`, headers: { Host: 'other.example' } })
+      ).text(),
+    ).toBe(`127.0.0.1:${port}`);
   });
 });
 
@@ -159,23 +212,43 @@ describe('redirects', () => {
       if (n === 0) response.end('there');
       else response.writeHead(307, { location: `/demo/${n - 1}` }).end();
     };
-    expect((await own().send({ method: 'GET', url: `http://127.0.0.1:${port}/demo/5` })).url).toBe(`http://127.0.0.1:${port}/demo/0`);
+    expect((await own().send({ method: 'GET', url: `http://127.0.0.1:${port}/demo/5` })).url).toBe(
+      `http://127.0.0.1:${port}/demo/0`,
+    );
     expect((await refused(own(), `http://127.0.0.1:${port}/demo/6`)).code).toBe('too_many_redirects');
   });
 
   test('credentials do not cross to another origin, and a POST goes on as GET', async () => {
-    const outbound = client({ allow: [{ origin: `http://127.0.0.1:${port}`, pathPrefix: '/' }, { origin: `http://localhost:${port}`, pathPrefix: '/' }] });
+    const outbound = client({
+      allow: [
+        { origin: `http://127.0.0.1:${port}`, pathPrefix: '/' },
+        { origin: `http://localhost:${port}`, pathPrefix: '/' },
+      ],
+    });
     const echo: { last: IncomingMessage | null } = { last: null };
     served.handler = (request, response) => {
       echo.last = request;
-      if (request.headers.host?.startsWith('127')) response.writeHead(302, { location: `http://localhost:${port}/end` }).end();
+      if (request.headers.host?.startsWith('127'))
+        response.writeHead(302, { location: `http://localhost:${port}/end` }).end();
       else response.end('end');
     };
-    const headers = { authorization: 'Bearer x', Cookie: 'a=b', 'x-api-key': 'k', accept: 'text/plain', 'content-type': 'text/plain' };
+    const headers = {
+      authorization: 'Bearer x',
+      Cookie: 'a=b',
+      'x-api-key': 'k',
+      accept: 'text/plain',
+      'content-type': 'text/plain',
+    };
     await outbound.send({ method: 'POST', url: `http://127.0.0.1:${port}/`, headers, body: 'data' });
     expect(echo.last?.method).toBe('GET');
     const sent = echo.last?.headers ?? {};
-    expect([sent.authorization, sent.cookie, sent['x-api-key'], sent['content-type'], sent['content-length']]).toEqual([undefined, undefined, undefined, undefined, undefined]);
+    expect([sent.authorization, sent.cookie, sent['x-api-key'], sent['content-type'], sent['content-length']]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
     expect(sent.accept).toBe('text/plain');
   });
 });
@@ -185,13 +258,23 @@ describe('limits', () => {
 
   test.each(['gzip', 'br', 'identity'])('a %s body is decoded', async (encoding) => {
     const text = 'Grüße '.repeat(100);
-    const bodies: Record<string, Uint8Array> = { gzip: gzipSync(text), br: brotliCompressSync(text), identity: Buffer.from(text) };
-    served.handler = (_request, response) => void response.writeHead(200, { 'content-encoding': encoding, 'content-type': 'text/plain; charset=utf-8' }).end(bodies[encoding]);
+    const bodies: Record<string, Uint8Array> = {
+      gzip: gzipSync(text),
+      br: brotliCompressSync(text),
+      identity: Buffer.from(text),
+    };
+    served.handler = (_request, response) =>
+      void response
+        .writeHead(200, { 'content-encoding': encoding, 'content-type': 'text/plain; charset=utf-8' })
+        .end(bodies[encoding]);
     expect((await own().send({ method: 'GET', url: page() })).text()).toBe(text);
   });
 
   test('the charset of the content type is kept to', async () => {
-    served.handler = (_request, response) => void response.writeHead(200, { 'content-type': 'text/plain; charset=iso-8859-1' }).end(Buffer.from('Gr\xfc\xdfe', 'latin1'));
+    served.handler = (_request, response) =>
+      void response
+        .writeHead(200, { 'content-type': 'text/plain; charset=iso-8859-1' })
+        .end(Buffer.from('Gr\xfc\xdfe', 'latin1'));
     expect((await own().send({ method: 'GET', url: page() })).text()).toBe('Grüße');
   });
 
@@ -204,7 +287,8 @@ describe('limits', () => {
 
   test('three codings, an unknown one, or a lie about one are refused', async () => {
     for (const encoding of ['gzip, gzip, gzip', 'zstd-ish', 'gzip']) {
-      served.handler = (_request, response) => void response.writeHead(200, { 'content-encoding': encoding }).end('plain');
+      served.handler = (_request, response) =>
+        void response.writeHead(200, { 'content-encoding': encoding }).end('plain');
       expect((await refused(own(), page())).code, encoding).toBe('bad_response');
     }
   });
@@ -242,7 +326,8 @@ describe('limits', () => {
   });
 
   test('a name that does not exist', async () => {
-    const lookup: LookupFunction = (host, _options, callback) => callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND' }), '', 0);
+    const lookup: LookupFunction = (host, _options, callback) =>
+      callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND' }), '', 0);
     expect((await refused(client({ lookup }), 'http://no.example/')).code).toBe('dns_failed');
   });
 });

@@ -12,8 +12,10 @@ export function parseTarget(text: string, base?: URL): URL {
   } catch {
     throw new OutboundError('invalid_url', `not a URL: ${JSON.stringify(text.slice(0, 200))}`);
   }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new OutboundError('egress_denied', `only http and https addresses can be fetched, not ${url.protocol}`);
-  if (url.username !== '' || url.password !== '') throw new OutboundError('egress_denied', 'an address must not hold a user name or password');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new OutboundError('egress_denied', `only http and https addresses can be fetched, not ${url.protocol}`);
+  if (url.username !== '' || url.password !== '')
+    throw new OutboundError('egress_denied', 'an address must not hold a user name or password');
   url.hash = '';
   return url;
 }
@@ -26,9 +28,15 @@ export function wayTo(url: URL, allow: readonly AllowedPlace[], ports: readonly 
   const origin = allow.filter((place) => place.origin === url.origin);
   if (origin.some((place) => isBelow(url.pathname, place.pathPrefix))) return 'allowed';
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
-  if (origin.length > 0) throw new OutboundError('egress_denied', `${url.origin}${url.pathname} is not among the allowed paths of ${url.origin}`);
-  if (!ports.includes(port)) throw new OutboundError('egress_denied', `port ${port} is not among the allowed ones (${ports.join(', ')})`);
+  if (origin.length > 0)
+    throw new OutboundError(
+      'egress_denied',
+      `${url.origin}${url.pathname} is not among the allowed paths of ${url.origin}`,
+    );
+  if (!ports.includes(port))
+    throw new OutboundError('egress_denied', `port ${port} is not among the allowed ones (${ports.join(', ')})`);
   return 'public';
 }
 
-const isBelow = (path: string, prefix: string): boolean => prefix === '/' || (path.startsWith(prefix) && !/[%\\]|\/\/|\/\.{1,2}(\/|$)/.test(path));
+const isBelow = (path: string, prefix: string): boolean =>
+  prefix === '/' || (path.startsWith(prefix) && !/[%\\]|\/\/|\/\.{1,2}(\/|$)/.test(path));
