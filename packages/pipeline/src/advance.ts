@@ -1,11 +1,11 @@
 import { z } from 'zod';
+import type { Node } from './document.ts';
 import type { EventBody, Failure, Json, NewEvent, RunEvent, StoredValue } from './event.ts';
 import { ExpressionError } from './expression/error.ts';
-import type { Node } from './document.ts';
 import type { Scope } from './expression/scope.ts';
 import { emptyRun, foldRun, type RunState } from './fold.ts';
 import type { Graph } from './graph.ts';
-import { plan, type Decision, type End, type Opening } from './plan.ts';
+import { type Decision, type End, type Opening, plan } from './plan.ts';
 import { nodeType } from './registry.ts';
 import { scopeOf } from './run-scope.ts';
 
@@ -40,7 +40,10 @@ export function planStart(graph: Graph, started: Extract<EventBody, { kind: 'run
 }
 
 /** What a pure step gives: its output and ports, or why it has none. Other types throw. */
-export function evaluatePure(node: Node, scope: Scope): { readonly output: Json; readonly ports: readonly string[] } | { readonly failure: Failure } {
+export function evaluatePure(
+  node: Node,
+  scope: Scope,
+): { readonly output: Json; readonly ports: readonly string[] } | { readonly failure: Failure } {
   const evaluate = nodeType(node.type)?.evaluate;
   if (evaluate === undefined) throw new Error(`"${node.type}" is not a pure node type`);
   try {
@@ -52,10 +55,20 @@ export function evaluatePure(node: Node, scope: Scope): { readonly output: Json;
 
 /** Expression and config errors as failures of a step; anything else is a bug and goes on up. */
 export function failureOf(node: Pick<Node, 'id'>, error: unknown): Failure {
-  if (error instanceof ExpressionError) return { code: error.code, message: error.message, node: node.id, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+  if (error instanceof ExpressionError)
+    return {
+      code: error.code,
+      message: error.message,
+      node: node.id,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    };
   if (error instanceof z.ZodError) {
     const [issue] = error.issues;
-    return { code: 'config_invalid', message: `${issue?.path.join('.') ?? 'config'}: ${issue?.message ?? 'does not fit'}`, node: node.id };
+    return {
+      code: 'config_invalid',
+      message: `${issue?.path.join('.') ?? 'config'}: ${issue?.message ?? 'does not fit'}`,
+      node: node.id,
+    };
   }
   throw error;
 }
@@ -94,11 +107,22 @@ export function advance(graph: Graph, state: RunState, settled: readonly string[
     const skips = decision.skip.map(skipEvent);
     at = foldNew(at, skips, riding.at);
     events.push(...skips);
-    if (pure.length === 0) return { events, open: decision.end === null ? open : [], end: decision.end, stop: stopped(decision, open), state: at };
+    if (pure.length === 0)
+      return {
+        events,
+        open: decision.end === null ? open : [],
+        end: decision.end,
+        stop: stopped(decision, open),
+        state: at,
+      };
     const ran = pure.flatMap((one) => pureEvents(graph, at, one, riding));
     at = foldNew(at, ran, riding.at);
     events.push(...ran);
-    decision = plan(graph, at, pure.map((one) => one.key));
+    decision = plan(
+      graph,
+      at,
+      pure.map((one) => one.key),
+    );
   }
 }
 
@@ -118,6 +142,17 @@ function pureEvents(graph: Graph, state: RunState, opening: Opening, riding: Rid
   const stepKey = opening.key;
   const started: NewEvent = { stepKey, kind: 'step.started', data: { attempt: 1, crashes: 0, worker: riding.worker } };
   const result = evaluatePure(node, scopeOf(graph, state, node, riding.load));
-  if ('failure' in result) return [started, { stepKey, kind: 'step.failed', data: { failure: result.failure, ...(node.onError === 'fail' ? {} : { continues: true }) } }];
-  return [started, { stepKey, kind: 'step.succeeded', data: { output: riding.store(result.output), ports: [...result.ports] } }];
+  if ('failure' in result)
+    return [
+      started,
+      {
+        stepKey,
+        kind: 'step.failed',
+        data: { failure: result.failure, ...(node.onError === 'fail' ? {} : { continues: true }) },
+      },
+    ];
+  return [
+    started,
+    { stepKey, kind: 'step.succeeded', data: { output: riding.store(result.output), ports: [...result.ports] } },
+  ];
 }

@@ -26,7 +26,18 @@ export type AgentSummary = {
 
 /** An agent that has done nothing yet. */
 export function emptyAgent(): AgentSummary {
-  return { turns: 0, incomplete: 0, tokens: { prompt: 0, completion: 0, cached: 0 }, calls: 0, failedCalls: 0, thinking: null, lastThought: '', lastText: '', lastCalls: [], hidden: 0 };
+  return {
+    turns: 0,
+    incomplete: 0,
+    tokens: { prompt: 0, completion: 0, cached: 0 },
+    calls: 0,
+    failedCalls: 0,
+    thinking: null,
+    lastThought: '',
+    lastText: '',
+    lastCalls: [],
+    hidden: 0,
+  };
 }
 
 /** The summary after one in-step event. Kinds that say nothing about turns leave it as it is. */
@@ -45,18 +56,33 @@ export function foldAgentSummary(agent: AgentSummary, event: RunEvent): AgentSum
         calls: agent.calls + event.data.calls.length,
         lastThought: event.data.thought,
         lastText: event.data.text,
-        lastCalls: event.data.calls.length === 0 ? agent.lastCalls : event.data.calls.map(({ id, name }) => ({ id, name, state: 'asked' })),
+        lastCalls:
+          event.data.calls.length === 0
+            ? agent.lastCalls
+            : event.data.calls.map(({ id, name }) => ({ id, name, state: 'asked' })),
       };
     case 'turn.incomplete':
-      return { ...agent, incomplete: agent.incomplete + 1, thinking: null, tokens: event.data.usage === undefined ? agent.tokens : addTokens(agent, event.data.usage) };
+      return {
+        ...agent,
+        incomplete: agent.incomplete + 1,
+        thinking: null,
+        tokens: event.data.usage === undefined ? agent.tokens : addTokens(agent, event.data.usage),
+      };
     case 'tool.started':
       return withCall(agent, event.data.call.id, 'running');
     case 'tool.finished':
-      return { ...withCall(agent, event.data.call, event.data.failed ? 'failed' : 'succeeded'), failedCalls: agent.failedCalls + (event.data.failed ? 1 : 0) };
+      return {
+        ...withCall(agent, event.data.call, event.data.failed ? 'failed' : 'succeeded'),
+        failedCalls: agent.failedCalls + (event.data.failed ? 1 : 0),
+      };
     case 'tool.in_doubt':
       return withCall(agent, event.data.call, 'in_doubt');
     case 'tool.decided':
-      return withCall(agent, event.data.call, event.data.decision === 'fail' ? 'failed' : event.data.decision === 'use' ? 'succeeded' : 'running');
+      return withCall(
+        agent,
+        event.data.call,
+        event.data.decision === 'fail' ? 'failed' : event.data.decision === 'use' ? 'succeeded' : 'running',
+      );
     case 'window.compacted':
       return { ...agent, hidden: event.data.hidden };
     default:
@@ -68,7 +94,14 @@ function withCall(agent: AgentSummary, id: string, state: CallState): AgentSumma
   return { ...agent, lastCalls: agent.lastCalls.map((call) => (call.id === id ? { ...call, state } : call)) };
 }
 
-function addTokens(agent: AgentSummary, usage: { readonly prompt: number; readonly completion: number; readonly cached?: number | undefined }): AgentSummary['tokens'] {
+function addTokens(
+  agent: AgentSummary,
+  usage: { readonly prompt: number; readonly completion: number; readonly cached?: number | undefined },
+): AgentSummary['tokens'] {
   const { prompt, completion, cached } = agent.tokens;
-  return { prompt: prompt + usage.prompt, completion: completion + usage.completion, cached: cached + (usage.cached ?? 0) };
+  return {
+    prompt: prompt + usage.prompt,
+    completion: completion + usage.completion,
+    cached: cached + (usage.cached ?? 0),
+  };
 }

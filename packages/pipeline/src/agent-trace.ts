@@ -1,8 +1,16 @@
-import type { RunEvent, StoredValue, ToolCall, Usage } from './event.ts';
 import type { CallState } from './agent-summary.ts';
+import type { RunEvent, StoredValue, ToolCall, Usage } from './event.ts';
 
 /** One tool call of a turn, with what came of it. */
-export type TracedCall = { readonly call: ToolCall; readonly state: CallState; readonly policy: string | null; readonly result: StoredValue | null; readonly ms: number | null; readonly startedAt: string | null; readonly decision: string | null };
+export type TracedCall = {
+  readonly call: ToolCall;
+  readonly state: CallState;
+  readonly policy: string | null;
+  readonly result: StoredValue | null;
+  readonly ms: number | null;
+  readonly startedAt: string | null;
+  readonly decision: string | null;
+};
 
 /** One turn. `state` tells whether it is being taken, is done, or was thrown away and taken again. */
 export type TracedTurn = {
@@ -26,7 +34,11 @@ export type TracedTurn = {
 };
 
 /** The story of an agent step. */
-export type AgentTrace = { readonly turns: readonly TracedTurn[]; readonly hidden: number; readonly usage: { readonly prompt: number; readonly completion: number; readonly cached: number } };
+export type AgentTrace = {
+  readonly turns: readonly TracedTurn[];
+  readonly hidden: number;
+  readonly usage: { readonly prompt: number; readonly completion: number; readonly cached: number };
+};
 
 /** A story with nothing in it. */
 export const emptyTrace = (): AgentTrace => ({ turns: [], hidden: 0, usage: { prompt: 0, completion: 0, cached: 0 } });
@@ -56,13 +68,30 @@ function foldOne(trace: Draft, event: RunEvent): void {
     case 'turn.finished': {
       const { turn, thought, text, usage, finishReason, model, modelMs } = event.data;
       const calls = event.data.calls.map(newCall);
-      changeOpenTurn(trace, turn, { state: 'finished', thought, text, usage, finishReason, model, modelMs, calls, finishedAt: event.at });
+      changeOpenTurn(trace, turn, {
+        state: 'finished',
+        thought,
+        text,
+        usage,
+        finishReason,
+        model,
+        modelMs,
+        calls,
+        finishedAt: event.at,
+      });
       trace.usage = addUsage(trace, usage);
       return;
     }
     case 'turn.incomplete': {
       const { turn, reason, thought, text, usage } = event.data;
-      changeOpenTurn(trace, turn, { state: 'incomplete', reason, usage: usage ?? null, finishedAt: event.at, ...(thought === undefined ? {} : { thought }), ...(text === undefined ? {} : { text }) });
+      changeOpenTurn(trace, turn, {
+        state: 'incomplete',
+        reason,
+        usage: usage ?? null,
+        finishedAt: event.at,
+        ...(thought === undefined ? {} : { thought }),
+        ...(text === undefined ? {} : { text }),
+      });
       if (usage !== undefined) trace.usage = addUsage(trace, usage);
       return;
     }
@@ -87,28 +116,59 @@ function foldCall(trace: Draft, event: RunEvent): void {
       changeCall(trace, event.data.call.id, { state: 'running', policy: event.data.policy, startedAt: event.at });
       return;
     case 'tool.finished':
-      changeCall(trace, event.data.call, { state: event.data.failed ? 'failed' : 'succeeded', result: event.data.result, ms: event.data.ms });
+      changeCall(trace, event.data.call, {
+        state: event.data.failed ? 'failed' : 'succeeded',
+        result: event.data.result,
+        ms: event.data.ms,
+      });
       return;
     case 'tool.in_doubt':
       changeCall(trace, event.data.call, { state: 'in_doubt' });
       return;
     case 'tool.decided':
-      changeCall(trace, event.data.call, { decision: event.data.decision, ...(event.data.decision === 'fail' ? { state: 'failed' } : {}) });
+      changeCall(trace, event.data.call, {
+        decision: event.data.decision,
+        ...(event.data.decision === 'fail' ? { state: 'failed' } : {}),
+      });
       return;
     default:
   }
 }
 
-const newCall = (call: ToolCall): TracedCall => ({ call, state: 'asked', policy: null, result: null, ms: null, startedAt: null, decision: null });
+const newCall = (call: ToolCall): TracedCall => ({
+  call,
+  state: 'asked',
+  policy: null,
+  result: null,
+  ms: null,
+  startedAt: null,
+  decision: null,
+});
 
 function newTurn(turn: number, hidden: number): TracedTurn {
-  return { turn, state: 'running', thought: '', text: '', calls: [], usage: null, finishReason: null, model: null, modelMs: null, reason: null, hidden, notes: [], startedAt: null, finishedAt: null };
+  return {
+    turn,
+    state: 'running',
+    thought: '',
+    text: '',
+    calls: [],
+    usage: null,
+    finishReason: null,
+    model: null,
+    modelMs: null,
+    reason: null,
+    hidden,
+    notes: [],
+    startedAt: null,
+    finishedAt: null,
+  };
 }
 
 /** Changes the turn being taken; where none was announced (writers may leave out `turn.started`), it begins here. */
 function changeOpenTurn(trace: Draft, turn: number, change: Partial<TracedTurn>): void {
   const last = trace.turns.at(-1);
-  if (last === undefined || last.turn !== turn || last.state !== 'running') trace.turns.push({ ...newTurn(turn, trace.hidden), ...change });
+  if (last === undefined || last.turn !== turn || last.state !== 'running')
+    trace.turns.push({ ...newTurn(turn, trace.hidden), ...change });
   else trace.turns[trace.turns.length - 1] = { ...last, ...change };
 }
 
@@ -127,5 +187,9 @@ function changeCall(trace: Draft, id: string, change: Partial<TracedCall>): void
 
 function addUsage(trace: AgentTrace, usage: Usage): AgentTrace['usage'] {
   const { prompt, completion, cached } = trace.usage;
-  return { prompt: prompt + usage.prompt, completion: completion + usage.completion, cached: cached + (usage.cached ?? 0) };
+  return {
+    prompt: prompt + usage.prompt,
+    completion: completion + usage.completion,
+    cached: cached + (usage.cached ?? 0),
+  };
 }

@@ -14,11 +14,15 @@ describe('the catalogue', () => {
   it.each(Object.values(NODE_TYPES))('$id explains itself and each of its fields', (type) => {
     const entry = nodeTypes.find((one) => one.id === type.id);
     expect(entry?.help.length).toBeGreaterThan(40);
-    const fields = Object.entries(entry?.config['properties'] ?? {});
+    const fields = Object.entries(entry?.config.properties ?? {});
     expect(fields).toHaveLength(Object.keys(type.config.shape).length);
     for (const [name, schema] of fields) {
-      expect(schema, name).toMatchObject({ title: expect.any(String), description: expect.any(String), widget: expect.any(String) });
-      if (Object.hasOwn(schema, 'default')) expect(entry?.config['required'] ?? [], name).not.toContain(name);
+      expect(schema, name).toMatchObject({
+        title: expect.any(String),
+        description: expect.any(String),
+        widget: expect.any(String),
+      });
+      if (Object.hasOwn(schema, 'default')) expect(entry?.config.required ?? [], name).not.toContain(name);
     }
     expect(type.config.safeParse(type.example).success).toBe(true);
   });
@@ -33,15 +37,26 @@ describe('the catalogue', () => {
 
 describe('ports', () => {
   it('come from the config, which may be unfinished', () => {
-    const branch = (config: Parameters<typeof outputPorts>[0]['config']) => outputPorts({ type: 'branch', config, onError: 'fail' }).map((port) => port.name);
-    expect(branch({ cases: [{ port: 'a', when: 'true' }, { port: 'b', when: '' }] })).toEqual(['a', 'b', 'else']);
+    const branch = (config: Parameters<typeof outputPorts>[0]['config']) =>
+      outputPorts({ type: 'branch', config, onError: 'fail' }).map((port) => port.name);
+    expect(
+      branch({
+        cases: [
+          { port: 'a', when: 'true' },
+          { port: 'b', when: '' },
+        ],
+      }),
+    ).toEqual(['a', 'b', 'else']);
     expect(branch({ cases: [null, {}, { port: 3 }, { port: '' }, { port: 'c' }] })).toEqual(['c', 'else']);
     expect(branch({ cases: 'nonsense' })).toEqual(['else']);
     expect(branch({})).toEqual(['else']);
   });
 
   it('hold `error` where failures have a port', () => {
-    expect(outputPorts({ type: 'http', config: {}, onError: 'port' }).map((port) => port.name)).toEqual(['out', 'error']);
+    expect(outputPorts({ type: 'http', config: {}, onError: 'port' }).map((port) => port.name)).toEqual([
+      'out',
+      'error',
+    ]);
     expect(outputPorts({ type: 'unknown', config: {}, onError: 'fail' })).toEqual([]);
     expect(nodeType('toString')).toBeNull();
   });
@@ -50,7 +65,7 @@ describe('ports', () => {
 describe('the JSON Schema of documents', () => {
   it('names its parts', () => {
     const schema = documentJsonSchema();
-    expect(Object.keys(schema['properties'] ?? {})).toEqual(['format', 'nodes', 'edges', 'notes']);
+    expect(Object.keys(schema.properties ?? {})).toEqual(['format', 'nodes', 'edges', 'notes']);
     expect(JSON.stringify(schema)).toContain('"additionalProperties":false');
   });
 });

@@ -23,10 +23,18 @@ export type CatalogueEntry = {
 };
 
 /** A function of the expression language, for completion and documentation. */
-export type CatalogueFunction = { readonly name: string; readonly usage: string; readonly help: string; readonly example: string };
+export type CatalogueFunction = {
+  readonly name: string;
+  readonly usage: string;
+  readonly help: string;
+  readonly example: string;
+};
 
 /** All node types and expression functions as plain JSON. */
-export function nodeTypeCatalogue(): { readonly nodeTypes: readonly CatalogueEntry[]; readonly functions: readonly CatalogueFunction[] } {
+export function nodeTypeCatalogue(): {
+  readonly nodeTypes: readonly CatalogueEntry[];
+  readonly functions: readonly CatalogueFunction[];
+} {
   return {
     nodeTypes: Object.values(NODE_TYPES).map(entry),
     functions: EXPRESSION_FUNCTIONS.map(({ name, usage, help, example }) => ({ name, usage, help, example })),
@@ -35,7 +43,20 @@ export function nodeTypeCatalogue(): { readonly nodeTypes: readonly CatalogueEnt
 
 function entry(type: NodeType): CatalogueEntry {
   const { id, title, help, group, icon, inputs, pure, effect, verbatim, example } = type;
-  return { id, title, help, group, icon, inputs, outputs: type.outputs(example), pure, effect, verbatim, example, config: z.toJSONSchema(type.config, { io: 'input' }) };
+  return {
+    id,
+    title,
+    help,
+    group,
+    icon,
+    inputs,
+    outputs: type.outputs(example),
+    pure,
+    effect,
+    verbatim,
+    example,
+    config: z.toJSONSchema(type.config, { io: 'input' }),
+  };
 }
 
 /** JSON Schema (draft 2020-12) of a pipeline document, as export writes it and import reads it. */

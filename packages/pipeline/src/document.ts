@@ -1,7 +1,9 @@
 import { z } from 'zod';
 
 /** A node or edge id inside one document: stable over renames, safe in step keys, URLs and expressions. */
-export const ElementId = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/, 'letters, digits, _ and -, beginning with a letter');
+export const ElementId = z
+  .string()
+  .regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/, 'letters, digits, _ and -, beginning with a letter');
 
 /** When a step of this node is tried again. `backoffSeconds` doubles with each attempt, up to an hour. */
 export const RetryPolicy = z.strictObject({
@@ -18,7 +20,11 @@ export const Node = z.strictObject({
   config: z.record(z.string(), z.json()).default({}),
   position: z.strictObject({ x: z.number(), y: z.number() }).default({ x: 0, y: 0 }),
   retry: RetryPolicy.optional(),
-  timeoutSeconds: z.number().positive().max(30 * 24 * 3600).optional(),
+  timeoutSeconds: z
+    .number()
+    .positive()
+    .max(30 * 24 * 3600)
+    .optional(),
   onError: z.enum(['fail', 'continue', 'port']).default('fail'),
 });
 

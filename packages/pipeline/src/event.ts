@@ -72,8 +72,16 @@ const runEvents = [
 
 const stepEvents = [
   kind('step.queued', {}),
-  kind('step.started', { attempt: z.number().int(), crashes: z.number().int(), worker: z.number().int(), after: z.enum(['worker_lost', 'wait', 'retry']).optional() }),
-  kind('step.waiting', { reason: z.enum(['time', 'webhook', 'approval', 'child', 'decision']), until: z.string().optional() }),
+  kind('step.started', {
+    attempt: z.number().int(),
+    crashes: z.number().int(),
+    worker: z.number().int(),
+    after: z.enum(['worker_lost', 'wait', 'retry']).optional(),
+  }),
+  kind('step.waiting', {
+    reason: z.enum(['time', 'webhook', 'approval', 'child', 'decision']),
+    until: z.string().optional(),
+  }),
   kind('step.woken', { by: z.string().optional(), value: StoredValue.optional() }),
   kind('step.retrying', { failure: Failure, attempt: z.number().int(), dueInMs: z.number().int() }),
   kind('step.succeeded', { output: StoredValue, ports: z.array(z.string()) }),
@@ -84,7 +92,12 @@ const stepEvents = [
 
 const agentEvents = [
   kind('turn.started', { turn: z.number().int() }),
-  kind('thought.checkpointed', { turn: z.number().int(), thought: z.string(), text: z.string(), tokens: z.array(z.number().int()) }),
+  kind('thought.checkpointed', {
+    turn: z.number().int(),
+    thought: z.string(),
+    text: z.string(),
+    tokens: z.array(z.number().int()),
+  }),
   kind('turn.finished', {
     turn: z.number().int(),
     model: z.string(),
@@ -97,9 +110,22 @@ const agentEvents = [
     tokens: z.array(z.number().int()).optional(),
     modelMs: z.number(),
   }),
-  kind('turn.incomplete', { turn: z.number().int(), reason: z.string(), thought: z.string().optional(), text: z.string().optional(), usage: Usage.optional(), tokens: z.array(z.number().int()).optional() }),
+  kind('turn.incomplete', {
+    turn: z.number().int(),
+    reason: z.string(),
+    thought: z.string().optional(),
+    text: z.string().optional(),
+    usage: Usage.optional(),
+    tokens: z.array(z.number().int()).optional(),
+  }),
   kind('tool.started', { turn: z.number().int(), call: ToolCall, policy: z.enum(['repeat', 'verify', 'ask', 'fail']) }),
-  kind('tool.finished', { turn: z.number().int(), call: z.string(), result: StoredValue, failed: z.boolean(), ms: z.number() }),
+  kind('tool.finished', {
+    turn: z.number().int(),
+    call: z.string(),
+    result: StoredValue,
+    failed: z.boolean(),
+    ms: z.number(),
+  }),
   kind('tool.in_doubt', { call: z.string() }),
   kind('tool.decided', { call: z.string(), decision: z.enum(['repeat', 'use', 'fail']), by: z.string() }),
   kind('approval.requested', { subject: StoredValue }),

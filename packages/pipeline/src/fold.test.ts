@@ -10,7 +10,17 @@ const call = (id: string) => ({ id, name: 'http_fetch', arguments: '{}' });
 const turn = (n: number, calls: readonly string[]): NewEvent => ({
   stepKey: 'think',
   kind: 'turn.finished',
-  data: { turn: n, model: 'm', requestSha256: 's', thought: `thought ${n}`, text: `text ${n}`, calls: calls.map(call), finishReason: 'stop', usage, modelMs: 5 },
+  data: {
+    turn: n,
+    model: 'm',
+    requestSha256: 's',
+    thought: `thought ${n}`,
+    text: `text ${n}`,
+    calls: calls.map(call),
+    finishReason: 'stop',
+    usage,
+    modelMs: 5,
+  },
 });
 const inStep = (body: EventBody): NewEvent => ({ ...body, stepKey: 'think' });
 
@@ -26,7 +36,10 @@ const STORY: readonly NewEvent[] = [
   inStep({ kind: 'tool.started', data: { turn: 1, call: call('c:0'), policy: 'repeat' } }),
   inStep({ kind: 'tool.started', data: { turn: 1, call: call('c:1'), policy: 'ask' } }),
   inStep({ kind: 'tool.finished', data: { turn: 1, call: 'c:0', result: { inline: 'page' }, failed: false, ms: 3 } }),
-  inStep({ kind: 'step.retrying', data: { failure: { code: 'worker_lost', message: 'gone' }, attempt: 2, dueInMs: 10 } }),
+  inStep({
+    kind: 'step.retrying',
+    data: { failure: { code: 'worker_lost', message: 'gone' }, attempt: 2, dueInMs: 10 },
+  }),
   inStep({ kind: 'step.started', data: { attempt: 2, crashes: 1, worker: 2, after: 'worker_lost' } }),
   inStep({ kind: 'tool.in_doubt', data: { call: 'c:1' } }),
   inStep({ kind: 'step.waiting', data: { reason: 'decision' } }),
@@ -53,14 +66,30 @@ const STORY: readonly NewEvent[] = [
   { stepKey: null, kind: 'run.cancelled', data: {} },
 ];
 
-const numbered = (events: readonly NewEvent[]): readonly RunEvent[] => events.map((event, i) => ({ ...event, runId: 'run-1', seq: i + 1, at: `2026-11-25T00:00:${String(i % 60).padStart(2, '0')}.000Z`, epoch: 1 }));
+const numbered = (events: readonly NewEvent[]): readonly RunEvent[] =>
+  events.map((event, i) => ({
+    ...event,
+    runId: 'run-1',
+    seq: i + 1,
+    at: `2026-11-25T00:00:${String(i % 60).padStart(2, '0')}.000Z`,
+    epoch: 1,
+  }));
 const events = numbered(STORY);
 const plain = (state: RunState) => ({ ...state, steps: state.steps.toJSON() });
 
 describe('foldRun', () => {
   it('tells the story', () => {
     const state = foldRun(emptyRun(), events);
-    expect(state).toMatchObject({ runId: 'run-1', seq: STORY.length, state: 'cancelled', live: 0, settled: 4, firstFailure: 'b', cancelRequested: { by: 'ada', reason: 'enough' }, trigger: { node: 't' } });
+    expect(state).toMatchObject({
+      runId: 'run-1',
+      seq: STORY.length,
+      state: 'cancelled',
+      live: 0,
+      settled: 4,
+      firstFailure: 'b',
+      cancelRequested: { by: 'ada', reason: 'enough' },
+      trigger: { node: 't' },
+    });
     expect(state.steps.get('dead')).toMatchObject({ state: 'skipped', startedAt: null });
     expect(state.steps.get('think')).toMatchObject({
       state: 'succeeded',
@@ -69,7 +98,20 @@ describe('foldRun', () => {
       output: { inline: { text: 'done' } },
       failure: null,
       startedAt: '2026-11-25T00:00:03.000Z',
-      agent: { turns: 2, incomplete: 1, tokens: { prompt: 300, completion: 30, cached: 120 }, calls: 2, failedCalls: 0, thinking: null, lastThought: 'thought 2', lastCalls: [{ id: 'c:0', state: 'succeeded' }, { id: 'c:1', state: 'failed' }], hidden: 1 },
+      agent: {
+        turns: 2,
+        incomplete: 1,
+        tokens: { prompt: 300, completion: 30, cached: 120 },
+        calls: 2,
+        failedCalls: 0,
+        thinking: null,
+        lastThought: 'thought 2',
+        lastCalls: [
+          { id: 'c:0', state: 'succeeded' },
+          { id: 'c:1', state: 'failed' },
+        ],
+        hidden: 1,
+      },
     });
     expect(isOver(state)).toBe(true);
   });
@@ -97,23 +139,40 @@ describe('foldRun', () => {
   });
 
   it('shows waiting while every live step waits, and paused', () => {
-    const wait: NewEvent = { stepKey: 'a', kind: 'step.waiting', data: { reason: 'time', until: '2026-12-01T00:00:00Z' } };
+    const wait: NewEvent = {
+      stepKey: 'a',
+      kind: 'step.waiting',
+      data: { reason: 'time', until: '2026-12-01T00:00:00Z' },
+    };
     expect(runAfter(step.started('a'), wait).state).toBe('waiting');
     expect(runAfter(step.started('a'), wait, step.started('b')).state).toBe('running');
-    expect(runAfter(step.started('a'), wait, { stepKey: null, kind: 'run.paused', data: { by: 'x' } }).state).toBe('paused');
+    expect(runAfter(step.started('a'), wait, { stepKey: null, kind: 'run.paused', data: { by: 'x' } }).state).toBe(
+      'paused',
+    );
     expect(emptyRun().state).toBe('queued');
-    expect(runAfter({ stepKey: null, kind: 'run.succeeded', data: { output: { inline: 7 } } })).toMatchObject({ state: 'succeeded', output: { inline: 7 } });
-    expect(runAfter({ stepKey: null, kind: 'run.failed', data: { failure: { code: 'c', message: 'm' } } })).toMatchObject({ state: 'failed', failure: { code: 'c' } });
+    expect(runAfter({ stepKey: null, kind: 'run.succeeded', data: { output: { inline: 7 } } })).toMatchObject({
+      state: 'succeeded',
+      output: { inline: 7 },
+    });
+    expect(
+      runAfter({ stepKey: null, kind: 'run.failed', data: { failure: { code: 'c', message: 'm' } } }),
+    ).toMatchObject({ state: 'failed', failure: { code: 'c' } });
   });
 
   it('stops at a kind it does not know', () => {
     const foreign = JSON.parse('{"kind":"step.teleported","data":{},"seq":2,"stepKey":"a","at":""}');
     expect(() => foldRun(runAfter(), [foreign])).toThrow(NeedsNewerWorker);
-    expect(() => foldRun(runAfter(), [foreign])).toThrow(expect.objectContaining({ code: 'needs_newer_worker', kind: 'step.teleported' }));
+    expect(() => foldRun(runAfter(), [foreign])).toThrow(
+      expect.objectContaining({ code: 'needs_newer_worker', kind: 'step.teleported' }),
+    );
   });
 
   it('knows the node of a step in a loop', () => {
-    expect([nodeOfStep('a'), nodeOfStep('loop[3]/fetch'), nodeOfStep('a[1]/b[2]/agent[0]')]).toEqual(['a', 'fetch', 'agent']);
+    expect([nodeOfStep('a'), nodeOfStep('loop[3]/fetch'), nodeOfStep('a[1]/b[2]/agent[0]')]).toEqual([
+      'a',
+      'fetch',
+      'agent',
+    ]);
   });
 });
 
@@ -122,7 +181,11 @@ describe('foldAgent', () => {
 
   it('tells the turns, the one thrown away beside the one that took its place', () => {
     const trace = foldAgent(own);
-    expect(trace.turns.map((one) => [one.turn, one.state])).toEqual([[1, 'finished'], [2, 'incomplete'], [2, 'finished']]);
+    expect(trace.turns.map((one) => [one.turn, one.state])).toEqual([
+      [1, 'finished'],
+      [2, 'incomplete'],
+      [2, 'finished'],
+    ]);
     expect(trace.turns[0]).toMatchObject({
       thought: 'thought 1',
       finishReason: 'stop',

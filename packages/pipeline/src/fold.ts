@@ -1,5 +1,5 @@
+import { type AgentSummary, emptyAgent, foldAgentSummary } from './agent-summary.ts';
 import { EVENT_KINDS, type Failure, type RunEvent, type StoredValue } from './event.ts';
-import { emptyAgent, foldAgentSummary, type AgentSummary } from './agent-summary.ts';
 import { PersistentMap } from './persistent-map.ts';
 
 /** Shown state of a step. `queued` here means: in retry back-off; a step nobody has started has no entry. */
@@ -126,7 +126,14 @@ function shown(state: RunState): RunShown {
 function foldRunEvent(state: RunState, event: RunEvent): RunState {
   switch (event.kind) {
     case 'run.started':
-      return { ...state, state: 'running', trigger: event.data.trigger, input: event.data.input, revision: event.data.revision, startedAt: event.at };
+      return {
+        ...state,
+        state: 'running',
+        trigger: event.data.trigger,
+        input: event.data.input,
+        revision: event.data.revision,
+        startedAt: event.at,
+      };
     case 'run.paused':
       return { ...state, paused: true };
     case 'run.resumed':
@@ -165,7 +172,8 @@ function foldStepEvent(state: RunState, key: string, event: RunEvent): RunState 
 
 const isLive = (step: StepState) => !isSettled(step);
 const isWaiting = (step: StepState) => step.state === 'waiting';
-const count = (step: StepState | undefined, is: (step: StepState) => boolean) => (step !== undefined && is(step) ? 1 : 0);
+const count = (step: StepState | undefined, is: (step: StepState) => boolean) =>
+  step !== undefined && is(step) ? 1 : 0;
 
 /** The node of a step key: `loop[3]/fetch` is a step of `fetch`. */
 export function nodeOfStep(key: string): string {
@@ -200,7 +208,15 @@ function foldStep(step: StepState, event: RunEvent): StepState {
     case 'step.queued':
       return { ...step, state: 'queued' };
     case 'step.started':
-      return { ...step, state: 'running', attempt: event.data.attempt, crashes: event.data.crashes, epoch: event.epoch ?? step.epoch, waitsFor: null, startedAt: step.startedAt ?? event.at };
+      return {
+        ...step,
+        state: 'running',
+        attempt: event.data.attempt,
+        crashes: event.data.crashes,
+        epoch: event.epoch ?? step.epoch,
+        waitsFor: null,
+        startedAt: step.startedAt ?? event.at,
+      };
     case 'step.waiting':
       return { ...step, state: 'waiting', waitsFor: { reason: event.data.reason, until: event.data.until ?? null } };
     case 'step.woken':
@@ -208,9 +224,22 @@ function foldStep(step: StepState, event: RunEvent): StepState {
     case 'step.retrying':
       return { ...step, state: 'queued', attempt: event.data.attempt, failure: event.data.failure, waitsFor: null };
     case 'step.succeeded':
-      return { ...step, ...settled, state: 'succeeded', output: event.data.output, ports: event.data.ports, failure: null };
+      return {
+        ...step,
+        ...settled,
+        state: 'succeeded',
+        output: event.data.output,
+        ports: event.data.ports,
+        failure: null,
+      };
     case 'step.failed':
-      return { ...step, ...settled, state: 'failed', failure: event.data.failure, continues: event.data.continues ?? null };
+      return {
+        ...step,
+        ...settled,
+        state: 'failed',
+        failure: event.data.failure,
+        continues: event.data.continues ?? null,
+      };
     case 'step.skipped':
       return { ...step, ...settled, state: 'skipped' };
     case 'step.cancelled':

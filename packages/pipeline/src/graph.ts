@@ -36,7 +36,12 @@ export function compileGraph(document: PipelineDocument): Graph {
   }
   const nodes = new Map<string, GraphNode>();
   for (const node of document.nodes) {
-    nodes.set(node.id, { node, trigger: isTrigger(node), incoming: incoming.get(node.id) ?? [], outgoing: outgoing.get(node.id) ?? [] });
+    nodes.set(node.id, {
+      node,
+      trigger: isTrigger(node),
+      incoming: incoming.get(node.id) ?? [],
+      outgoing: outgoing.get(node.id) ?? [],
+    });
   }
   const triggers = [...nodes.values()].filter((one) => one.trigger).map((one) => one.node.id);
   return { document, nodes, order: [...nodes.keys()], triggers, stepCount: nodes.size - triggers.length };

@@ -4,7 +4,17 @@ import type { Scope } from './expression/scope.ts';
 import { resolveConfig } from './expression/template.ts';
 
 /** Every node type of this release. Adding one: a file in `nodes/` and an entry here and in `registry.ts`. */
-export const NODE_TYPE_IDS = ['trigger.manual', 'trigger.webhook', 'trigger.schedule', 'http', 'branch', 'transform', 'code', 'agent', 'respond'] as const;
+export const NODE_TYPE_IDS = [
+  'trigger.manual',
+  'trigger.webhook',
+  'trigger.schedule',
+  'http',
+  'branch',
+  'transform',
+  'code',
+  'agent',
+  'respond',
+] as const;
 
 /** The id of a node type, as `Node.type` holds it. */
 export type NodeTypeId = (typeof NODE_TYPE_IDS)[number];
@@ -22,7 +32,21 @@ export type PureResult = { readonly output: Json; readonly ports: readonly strin
 export type Effect = 'none' | 'repeatable' | 'once';
 
 /** How a config field is drawn and read. `expression` fields are CEL and `code` fields are code: neither is a template. */
-export type Widget = 'text' | 'textarea' | 'template' | 'expression' | 'code' | 'select' | 'select-connection' | 'json' | 'headers' | 'cases' | 'checkboxes' | 'number' | 'switch' | 'example';
+export type Widget =
+  | 'text'
+  | 'textarea'
+  | 'template'
+  | 'expression'
+  | 'code'
+  | 'select'
+  | 'select-connection'
+  | 'json'
+  | 'headers'
+  | 'cases'
+  | 'checkboxes'
+  | 'number'
+  | 'switch'
+  | 'example';
 
 /** One kind of node: all there is to know about it without running it. */
 export type NodeType = {
@@ -50,7 +74,10 @@ export type NodeType = {
   readonly evaluate?: (config: NodeConfig, scope: Scope) => PureResult;
 };
 
-type Definition<S extends z.ZodObject> = Omit<NodeType, 'config' | 'verbatim' | 'pure' | 'effect' | 'inputs' | 'evaluate' | 'example' | 'outputs'> & {
+type Definition<S extends z.ZodObject> = Omit<
+  NodeType,
+  'config' | 'verbatim' | 'pure' | 'effect' | 'inputs' | 'evaluate' | 'example' | 'outputs'
+> & {
   readonly config: S;
   readonly example: z.input<S> & NodeConfig;
   readonly outputs?: (config: NodeConfig) => readonly Port[];
@@ -83,18 +110,29 @@ export function pureNode<S extends z.ZodObject>(definition: PureDefinition<S>): 
 /** Declares a type that a worker runs; the runtime holds its implementation under the same id. */
 export function workNode<S extends z.ZodObject>(definition: Definition<S> & { readonly effect: Effect }): NodeType {
   const { config: schema } = definition;
-  return { ...definition, inputs: IN, outputs: definition.outputs ?? plainOutput, verbatim: verbatimFields(schema), pure: false };
+  return {
+    ...definition,
+    inputs: IN,
+    outputs: definition.outputs ?? plainOutput,
+    verbatim: verbatimFields(schema),
+    pure: false,
+  };
 }
 
 function verbatimFields(schema: z.ZodObject): readonly string[] {
   return Object.entries(schema.shape)
-    .filter(([, field]) => isVerbatim(z.globalRegistry.get(field)?.['widget']))
+    .filter(([, field]) => isVerbatim(z.globalRegistry.get(field)?.widget))
     .map(([name]) => name);
 }
 
-const isVerbatim = (widget: unknown) => widget === 'expression' || widget === 'code' || widget === 'cases' || widget === 'example';
+const isVerbatim = (widget: unknown) =>
+  widget === 'expression' || widget === 'code' || widget === 'cases' || widget === 'example';
 
 /** Titles, texts and UI hints of one config field; they reach the editor inside the JSON Schema. */
-export function field(title: string, description: string, hints: { readonly widget: Widget; readonly examples?: readonly Json[]; readonly advanced?: true }) {
+export function field(
+  title: string,
+  description: string,
+  hints: { readonly widget: Widget; readonly examples?: readonly Json[]; readonly advanced?: true },
+) {
   return { title, description, ...hints, examples: [...(hints.examples ?? [])] };
 }

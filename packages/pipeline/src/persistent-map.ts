@@ -8,7 +8,9 @@ const WIDTH = 1 << BITS;
 const MASK = WIDTH - 1;
 
 type Bucket<V> = readonly (readonly [key: string, value: V])[];
-type Trie<V> = { readonly leaf: true; readonly bucket: Bucket<V> } | { readonly leaf: false; readonly children: readonly (Trie<V> | undefined)[] };
+type Trie<V> =
+  | { readonly leaf: true; readonly bucket: Bucket<V> }
+  | { readonly leaf: false; readonly children: readonly (Trie<V> | undefined)[] };
 
 /** An immutable string map with O(log n) `with`. Iteration order is not specified. */
 export class PersistentMap<V> implements Iterable<readonly [string, V]> {
@@ -79,7 +81,10 @@ function insert<V>(trie: Trie<V> | undefined, entry: readonly [string, V], hash:
   const others = trie.bucket.filter(([key]) => key !== entry[0]);
   if (others.length === 0 || shift >= 30) return { leaf: true, bucket: [...others, entry] };
   const children: (Trie<V> | undefined)[] = Array.from({ length: WIDTH }, () => undefined);
-  const split = others.reduce<Trie<V>>((into, other) => insert(into, other, hashOf(other[0]), shift), { leaf: false, children });
+  const split = others.reduce<Trie<V>>((into, other) => insert(into, other, hashOf(other[0]), shift), {
+    leaf: false,
+    children,
+  });
   return insert(split, entry, hash, shift);
 }
 

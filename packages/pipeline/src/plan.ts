@@ -2,7 +2,7 @@ import type { Edge } from './document.ts';
 import type { Failure } from './event.ts';
 import { isOver, isSettled, type RunState, type StepState } from './fold.ts';
 import type { Graph, GraphNode } from './graph.ts';
-import { runOutput, type RunOutput } from './run-output.ts';
+import { type RunOutput, runOutput } from './run-output.ts';
 
 /** A step to open: its key and its node. */
 export type Opening = { readonly key: string; readonly node: string };
@@ -40,10 +40,16 @@ export function plan(graph: Graph, state: RunState, settled?: readonly string[])
   if (state.startedAt === null || isOver(state)) return NOTHING;
   if (state.cancelRequested !== null) return state.live === 0 ? { ...NOTHING, end: { kind: 'cancelled' } } : NOTHING;
   const fatal = fatalFailure(graph, state, settled);
-  if (fatal !== null) return { ...NOTHING, end: { kind: 'failed', failure: fatal }, stop: opened(graph, state, settled) };
+  if (fatal !== null)
+    return { ...NOTHING, end: { kind: 'failed', failure: fatal }, stop: opened(graph, state, settled) };
   const { open, skip } = frontier(graph, state, settled);
   const done = state.settled + skip.length === graph.stepCount;
-  return { open: state.paused ? [] : open, skip, end: done ? { kind: 'succeeded', output: runOutput(graph, state) } : null, stop: [] };
+  return {
+    open: state.paused ? [] : open,
+    skip,
+    end: done ? { kind: 'succeeded', output: runOutput(graph, state) } : null,
+    stop: [],
+  };
 }
 
 /** The failure that ends the run: of the keys just settled, or one before them that still waits for others to stop. */
@@ -65,15 +71,23 @@ function isFatal(graph: Graph, step: StepState): boolean {
 }
 
 /** Looks at the successors of what settled, and of what dies by it. */
-function frontier(graph: Graph, state: RunState, settled: readonly string[] | undefined): Pick<Decision, 'open' | 'skip'> {
+function frontier(
+  graph: Graph,
+  state: RunState,
+  settled: readonly string[] | undefined,
+): Pick<Decision, 'open' | 'skip'> {
   const open: Opening[] = [];
   const dead = new Set<string>();
   const looked = new Set<string>();
-  const queue: string[] = settled === undefined ? graph.order.filter((id) => graph.nodes.get(id)?.trigger === false) : successors(graph, settled);
+  const queue: string[] =
+    settled === undefined
+      ? graph.order.filter((id) => graph.nodes.get(id)?.trigger === false)
+      : successors(graph, settled);
   for (let i = 0; i < queue.length; i++) {
     const id = queue[i];
     const at = id === undefined ? undefined : graph.nodes.get(id);
-    if (at === undefined || at.trigger || dead.has(at.node.id) || looked.has(at.node.id) || state.steps.has(at.node.id)) continue;
+    if (at === undefined || at.trigger || dead.has(at.node.id) || looked.has(at.node.id) || state.steps.has(at.node.id))
+      continue;
     const reach = reachOf(graph, at, state, dead);
     if (reach === 'pending') continue;
     if (reach === 'arrived') {
@@ -133,7 +147,10 @@ function firedPorts(source: GraphNode, step: StepState): readonly string[] {
 
 /** Steps that have begun or were opened before: all that a failing run must stop. */
 function opened(graph: Graph, state: RunState, settled: readonly string[] | undefined): readonly string[] {
-  const begun = state.steps.values().filter((step) => !isSettled(step)).map((step) => step.key);
+  const begun = state.steps
+    .values()
+    .filter((step) => !isSettled(step))
+    .map((step) => step.key);
   const ready = frontier(graph, state, undefined).open.map((one) => one.key);
   // What only becomes ready with this decision was never opened.
   const fresh = new Set(settled === undefined ? [] : frontier(graph, state, settled).open.map((one) => one.key));

@@ -1,4 +1,5 @@
 import type { Node } from './document.ts';
+import type { NodeType, NodeTypeId, Port } from './node-type.ts';
 import { agent } from './nodes/agent.ts';
 import { branch } from './nodes/branch.ts';
 import { code } from './nodes/code.ts';
@@ -8,7 +9,6 @@ import { transform } from './nodes/transform.ts';
 import { triggerManual } from './nodes/trigger-manual.ts';
 import { triggerSchedule } from './nodes/trigger-schedule.ts';
 import { triggerWebhook } from './nodes/trigger-webhook.ts';
-import type { NodeType, NodeTypeId, Port } from './node-type.ts';
 
 /** Every node type by id. The record type makes an id without an entry, or an entry without an id, a compile error. */
 export const NODE_TYPES: Readonly<Record<NodeTypeId, NodeType>> = {

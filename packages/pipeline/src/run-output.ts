@@ -15,7 +15,10 @@ export type RunOutput = StoredValue | { readonly leaves: Readonly<Record<string,
 export function runOutput(graph: Graph, state: RunState): RunOutput {
   const ran = state.steps.values().filter((step) => step.state === 'succeeded');
   const responses = ran.filter((step) => graph.nodes.get(step.node)?.node.type === 'respond');
-  const last = responses.reduce<StepState | null>((latest, step) => (latest === null || step.settledSeq > latest.settledSeq ? step : latest), null);
+  const last = responses.reduce<StepState | null>(
+    (latest, step) => (latest === null || step.settledSeq > latest.settledSeq ? step : latest),
+    null,
+  );
   if (last !== null) return last.output;
   const leaves = ran.filter((step) => isLeaf(graph, step)).sort((a, b) => a.settledSeq - b.settledSeq);
   const [first] = leaves;

@@ -4,12 +4,16 @@ import { compile } from './expression/compile.ts';
 import { ExpressionError } from './expression/error.ts';
 import type { Scope, StepScope } from './expression/scope.ts';
 import { isTemplate, parseTemplate, resolveConfig } from './expression/template.ts';
-import type { RunState } from './fold.ts';
+import type { RunState, StepState } from './fold.ts';
 import type { Graph } from './graph.ts';
 import { nodeType } from './registry.ts';
 
 /** An expression in a node's config and where it stands. */
-export type PlacedExpression = { readonly path: readonly (string | number)[]; readonly source: string; readonly start: number };
+export type PlacedExpression = {
+  readonly path: readonly (string | number)[];
+  readonly source: string;
+  readonly start: number;
+};
 
 /** Fields of a node's config that are expressions themselves, by node type; every other string may be a template. */
 const EXPRESSION_FIELDS: Readonly<Record<string, readonly string[]>> = { transform: ['expression'], agent: ['accept'] };
@@ -22,7 +26,8 @@ export function expressionsOf(node: Pick<Node, 'type' | 'config'>): readonly Pla
   const verbatim = nodeType(node.type)?.verbatim ?? [];
   const placed: PlacedExpression[] = [];
   for (const [name, value] of Object.entries(node.config)) {
-    if (EXPRESSION_FIELDS[node.type]?.includes(name) && typeof value === 'string') placed.push({ path: [name], source: value, start: 0 });
+    if (EXPRESSION_FIELDS[node.type]?.includes(name) && typeof value === 'string')
+      placed.push({ path: [name], source: value, start: 0 });
     else if (node.type === 'branch' && name === 'cases') placed.push(...conditions(value));
     else if (!verbatim.includes(name)) templatesIn(value, [name], placed);
   }
@@ -32,17 +37,23 @@ export function expressionsOf(node: Pick<Node, 'type' | 'config'>): readonly Pla
 function conditions(cases: Json): PlacedExpression[] {
   if (!Array.isArray(cases)) return [];
   return cases.flatMap((one, i) => {
-    const when = one !== null && typeof one === 'object' && !Array.isArray(one) ? one['when'] : null;
+    const when = one !== null && typeof one === 'object' && !Array.isArray(one) ? one.when : null;
     return typeof when === 'string' ? [{ path: ['cases', i, 'when'], source: when, start: 0 }] : [];
   });
 }
 
 function templatesIn(value: Json, path: readonly (string | number)[], placed: PlacedExpression[]): void {
-  if (typeof value === 'string') {
-    if (!isTemplate(value)) return;
-    for (const part of parseTemplate(value)) if ('expression' in part) placed.push({ path, source: part.expression, start: part.start });
-  } else if (Array.isArray(value)) value.forEach((item, i) => templatesIn(item, [...path, i], placed));
-  else if (value !== null && typeof value === 'object') for (const [name, item] of Object.entries(value)) templatesIn(item, [...path, name], placed);
+  if (typeof value === 'string') placed.push(...templateExpressions(value, path));
+  else if (Array.isArray(value)) for (const [i, item] of value.entries()) templatesIn(item, [...path, i], placed);
+  else if (value !== null && typeof value === 'object') {
+    for (const [name, item] of Object.entries(value)) templatesIn(item, [...path, name], placed);
+  }
+}
+
+function templateExpressions(text: string, path: readonly (string | number)[]): readonly PlacedExpression[] {
+  if (!isTemplate(text)) return [];
+  const expressions = parseTemplate(text).filter((part) => 'expression' in part);
+  return expressions.map(({ expression, start }) => ({ path, source: expression, start }));
 }
 
 const referenced = new WeakMap<object, readonly string[] | null>();
@@ -86,19 +97,28 @@ function visibleSteps(graph: Graph, node: Node): readonly string[] {
  * with the run. A step that did not run has output null. `load` gives the JSON of a stored value and must not fail.
  */
 export function scopeOf(graph: Graph, state: RunState, node: Node, load: (value: StoredValue) => Json): Scope {
+  const input = state.input === null ? null : load(state.input);
   const steps: Record<string, StepScope> = Object.create(null);
   for (const id of visibleSteps(graph, node)) {
     const at = graph.nodes.get(id);
-    if (at === undefined) continue;
-    const step = state.steps.get(id);
-    if (at.trigger) steps[id] = { output: state.trigger?.node === id && state.input !== null ? load(state.input) : null, error: null };
-    else steps[id] = { output: step?.output ? load(step.output) : null, error: step?.failure ? failureJson(step.failure) : null };
+    if (at?.trigger === true) steps[id] = { output: state.trigger?.node === id ? input : null, error: null };
+    else if (at !== undefined) steps[id] = stepScope(state.steps.get(id), load);
   }
-  const input = state.input === null ? null : load(state.input);
   return { run: { id: state.runId ?? '', input }, steps, trigger: input };
 }
 
-function failureJson(failure: { readonly code: string; readonly message: string; readonly hint?: string | undefined; readonly details?: Json | undefined }): Json {
+function stepScope(step: StepState | undefined, load: (value: StoredValue) => Json): StepScope {
+  const output = step?.output ?? null;
+  const failure = step?.failure ?? null;
+  return { output: output === null ? null : load(output), error: failure === null ? null : failureJson(failure) };
+}
+
+function failureJson(failure: {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly details?: Json | undefined;
+}): Json {
   const { code, message, hint, details } = failure;
   return { code, message, ...(hint === undefined ? {} : { hint }), ...(details === undefined ? {} : { details }) };
 }
@@ -113,5 +133,8 @@ export function resolveNodeConfig(node: Node, scope: Scope): Record<string, unkn
   const parsed = type.config.safeParse(resolveConfig(node.config, scope, type.verbatim));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new ExpressionError('config_invalid', `${issue?.path.join('.') ?? 'config'}: ${issue?.message ?? 'does not fit'}`);
+  throw new ExpressionError(
+    'config_invalid',
+    `${issue?.path.join('.') ?? 'config'}: ${issue?.message ?? 'does not fit'}`,
+  );
 }

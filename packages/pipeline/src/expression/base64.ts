@@ -10,7 +10,12 @@ export function toBase64(bytes: Uint8Array): string {
   for (let i = 0; i < bytes.length; i += 3) {
     const left = bytes.length - i;
     const triple = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
-    out.push(sextet(triple, 18), sextet(triple, 12), left > 1 ? sextet(triple, 6) : '=', left > 2 ? sextet(triple, 0) : '=');
+    out.push(
+      sextet(triple, 18),
+      sextet(triple, 12),
+      left > 1 ? sextet(triple, 6) : '=',
+      left > 2 ? sextet(triple, 0) : '=',
+    );
   }
   return out.join('');
 }

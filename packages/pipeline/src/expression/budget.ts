@@ -10,7 +10,11 @@ type EvaluatedNode = { evaluate(evaluator: unknown, ast: unknown, ctx: unknown):
 type Run = (ast: EvaluatedNode, ctx: unknown) => unknown;
 
 /** An evaluation within the budget. `compared` holds the operands of `==`, `!=` and `in`. */
-export type BudgetedRun = (parsed: ParseResult, root: Readonly<Record<string, unknown>>, compared: ReadonlySet<object>) => unknown;
+export type BudgetedRun = (
+  parsed: ParseResult,
+  root: Readonly<Record<string, unknown>>,
+  compared: ReadonlySet<object>,
+) => unknown;
 
 /**
  * Evaluates with a budget. The library has none, and nested `map`s over long lists, or a `cel.bind` that doubles a
@@ -26,7 +30,10 @@ export function budgeted(environment: Environment): BudgetedRun {
     const value = ast.evaluate(evaluator, ast, ctx);
     left -= cost(value);
     if (left > 0 && deep.has(ast)) left -= deepCost(value, left);
-    if (left < 0) throw new ExpressionError('too_much_work', 'The expression does too much work.', { hint: 'Use a code node for long lists.' });
+    if (left < 0)
+      throw new ExpressionError('too_much_work', 'The expression does too much work.', {
+        hint: 'Use a code node for long lists.',
+      });
     return value;
   };
   Object.defineProperty(evaluator, 'run', { value: metered });
@@ -39,11 +46,13 @@ export function budgeted(environment: Environment): BudgetedRun {
 
 function cost(value: unknown): number {
   if (typeof value === 'string') {
-    if (value.length > MAX_CHARACTERS) throw new ExpressionError('too_large', `A text inside the expression has ${value.length} characters.`);
+    if (value.length > MAX_CHARACTERS)
+      throw new ExpressionError('too_large', `A text inside the expression has ${value.length} characters.`);
     return 1 + value.length / 64;
   }
   if (!Array.isArray(value)) return 1;
-  if (value.length > MAX_ITEMS) throw new ExpressionError('too_large', `A list inside the expression has ${value.length} items.`);
+  if (value.length > MAX_ITEMS)
+    throw new ExpressionError('too_large', `A list inside the expression has ${value.length} items.`);
   return 1 + value.length / 16;
 }
 
@@ -70,6 +79,7 @@ function reachEvaluator(environment: Environment): object {
   });
   environment.evaluate('switchyardEvaluator(probe)', { probe: 1 });
   const [evaluator] = reached;
-  if (evaluator === undefined || !('run' in evaluator)) throw new Error('cel-js changed: its evaluator cannot be metered');
+  if (evaluator === undefined || !('run' in evaluator))
+    throw new Error('cel-js changed: its evaluator cannot be metered');
   return evaluator;
 }

@@ -1,8 +1,14 @@
-import { EvaluationError, ParseError, TypeError as CheckError, type ASTNode, type ParseResult } from '@marcbachmann/cel-js';
+import {
+  type ASTNode,
+  TypeError as CheckError,
+  EvaluationError,
+  ParseError,
+  type ParseResult,
+} from '@marcbachmann/cel-js';
 import { budgeted } from './budget.ts';
 import { createEnvironment } from './environment.ts';
 import { ExpressionError } from './error.ts';
-import { readReferences, type References } from './references.ts';
+import { type References, readReferences } from './references.ts';
 
 /** Longest expression, in UTF-16 units. */
 export const MAX_EXPRESSION = 10_000;
@@ -23,7 +29,11 @@ const cache = new Map<string, Compiled>();
 export function compile(source: string): Compiled {
   const known = cache.get(source);
   if (known !== undefined) return known;
-  if (source.length > MAX_EXPRESSION) throw new ExpressionError('too_large', `An expression may have ${MAX_EXPRESSION} characters; this one has ${source.length}.`);
+  if (source.length > MAX_EXPRESSION)
+    throw new ExpressionError(
+      'too_large',
+      `An expression may have ${MAX_EXPRESSION} characters; this one has ${source.length}.`,
+    );
   const parsed = parse(source);
   const compared = comparedOperands(parsed.ast);
   const compiled: Compiled = {
@@ -31,9 +41,14 @@ export function compile(source: string): Compiled {
     references: readReferences(parsed.ast),
     evaluate: (root) => guarded(() => run(parsed, root, compared)),
   };
-  if (cache.size >= MAX_CACHED) cache.clear();
+  if (cache.size >= MAX_CACHED) forgetOldest();
   cache.set(source, compiled);
   return compiled;
+}
+
+function forgetOldest(): void {
+  const [oldest] = cache.keys();
+  if (oldest !== undefined) cache.delete(oldest);
 }
 
 function parse(source: string): ParseResult {
@@ -48,7 +63,10 @@ function parse(source: string): ParseResult {
 function refuseMatches(ast: ASTNode): void {
   for (const node of nodesOf(ast)) {
     if ((node.op === 'rcall' || node.op === 'call') && node.args[0] === 'matches') {
-      throw new ExpressionError('matches_refused', 'matches() is not part of this language.', { position: node.start, hint: 'Write like(text, pattern).' });
+      throw new ExpressionError('matches_refused', 'matches() is not part of this language.', {
+        position: node.start,
+        hint: 'Write like(text, pattern).',
+      });
     }
   }
 }
@@ -56,7 +74,8 @@ function refuseMatches(ast: ASTNode): void {
 function comparedOperands(ast: ASTNode): ReadonlySet<object> {
   const operands = new Set<object>();
   for (const node of nodesOf(ast)) {
-    if (node.op === '==' || node.op === '!=' || node.op === 'in') for (const operand of node.args) operands.add(operand);
+    if (node.op === '==' || node.op === '!=' || node.op === 'in')
+      for (const operand of node.args) operands.add(operand);
   }
   return operands;
 }
@@ -87,10 +106,17 @@ function translate(error: unknown): ExpressionError {
   if (error instanceof ExpressionError) return error;
   if (error instanceof ParseError || error instanceof EvaluationError || error instanceof CheckError) {
     if (error.cause instanceof ExpressionError) return error.cause;
-    return new ExpressionError(codeOf(error), error.summary, { position: error.range?.start, hint: hintOf(error.code), cause: error });
+    return new ExpressionError(codeOf(error), error.summary, {
+      position: error.range?.start,
+      hint: hintOf(error.code),
+      cause: error,
+    });
   }
-  if (error instanceof RangeError) return new ExpressionError('too_large', 'The expression needs too much memory or depth.', { cause: error });
-  return new ExpressionError('expression_failed', error instanceof Error ? error.message : String(error), { cause: error });
+  if (error instanceof RangeError)
+    return new ExpressionError('too_large', 'The expression needs too much memory or depth.', { cause: error });
+  return new ExpressionError('expression_failed', error instanceof Error ? error.message : String(error), {
+    cause: error,
+  });
 }
 
 const codeOf = (error: { readonly code: string }) => (error instanceof ParseError ? 'syntax' : error.code);

@@ -15,7 +15,12 @@ const ARITHMETIC: readonly Arithmetic[] = [
 
 /** The language: CEL with our functions, and arithmetic that mixes the numbers of JSON (doubles) with whole literals. */
 export function createEnvironment(): Environment {
-  const environment = new Environment({ unlistedVariablesAreDyn: true, homogeneousAggregateLiterals: false, enableOptionalTypes: true, limits: OVER });
+  const environment = new Environment({
+    unlistedVariablesAreDyn: true,
+    homogeneousAggregateLiterals: false,
+    enableOptionalTypes: true,
+    limits: OVER,
+  });
   for (const [operator, apply] of ARITHMETIC) {
     const mixed = (a: number | bigint, b: number | bigint) => apply(Number(a), Number(b));
     environment.registerOperator(`int ${operator} double`, mixed).registerOperator(`double ${operator} int`, mixed);

@@ -8,7 +8,11 @@ export class ExpressionError extends Error {
   readonly position: number | undefined;
   readonly hint: string | undefined;
 
-  constructor(code: string, message: string, more: { readonly position?: number | undefined; readonly hint?: string | undefined; readonly cause?: unknown } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    more: { readonly position?: number | undefined; readonly hint?: string | undefined; readonly cause?: unknown } = {},
+  ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause });
     this.code = code;
     this.position = more.position;

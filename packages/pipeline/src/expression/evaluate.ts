@@ -2,7 +2,7 @@ import type { Json } from '../event.ts';
 import { compile } from './compile.ts';
 import { ExpressionError } from './error.ts';
 import { describe } from './function.ts';
-import { scopeRoot, type Scope } from './scope.ts';
+import { type Scope, scopeRoot } from './scope.ts';
 import { toJson } from './to-json.ts';
 
 /** The value of a CEL expression as JSON. Total: it ends, within a fixed amount of work. Throws `ExpressionError`. */
@@ -14,5 +14,7 @@ export function evaluateExpression(source: string, scope: Scope): Json {
 export function evaluateCondition(source: string, scope: Scope): boolean {
   const value = evaluateExpression(source, scope);
   if (typeof value === 'boolean') return value;
-  throw new ExpressionError('not_boolean', `The condition gives ${describe(value)}, not true or false.`, { hint: 'Compare it: value == …, size(value) > 0.' });
+  throw new ExpressionError('not_boolean', `The condition gives ${describe(value)}, not true or false.`, {
+    hint: 'Compare it: value == …, size(value) > 0.',
+  });
 }

@@ -5,8 +5,13 @@ import { evaluateCondition, evaluateExpression } from './evaluate.ts';
 import { EXPRESSION_FUNCTIONS } from './functions.ts';
 import type { Scope } from './scope.ts';
 
-const scope = (input: Json, steps: Scope['steps'] = {}): Scope => ({ run: { id: 'run-1', input }, steps, trigger: input });
-const value = (source: string, input: Json = { a: 1 }, steps: Scope['steps'] = {}) => evaluateExpression(source, scope(input, steps));
+const scope = (input: Json, steps: Scope['steps'] = {}): Scope => ({
+  run: { id: 'run-1', input },
+  steps,
+  trigger: input,
+});
+const value = (source: string, input: Json = { a: 1 }, steps: Scope['steps'] = {}) =>
+  evaluateExpression(source, scope(input, steps));
 
 /** Code of the error an expression gives. */
 function codeOf(source: string, input: Json = { a: 1 }): string {
@@ -58,14 +63,19 @@ describe('values', () => {
   });
 
   it('reads steps that ran and steps that failed', () => {
-    const steps = { fetch: { output: { body: { total: 5 } }, error: null }, bad: { output: null, error: { code: 'timed_out', message: 'm' } } };
+    const steps = {
+      fetch: { output: { body: { total: 5 } }, error: null },
+      bad: { output: null, error: { code: 'timed_out', message: 'm' } },
+    };
     expect(value('steps.fetch.output.body.total + 1', null, steps)).toBe(6);
     expect(value('steps["bad"].error.code', null, steps)).toBe('timed_out');
     expect(value('steps.bad.output == null', null, steps)).toBe(true);
   });
 
   it('takes further names where the caller gives them', () => {
-    expect(evaluateCondition('size(answer) > 2 && contains', { ...scope(null), extra: { answer: 'yes', contains: true } })).toBe(true);
+    expect(
+      evaluateCondition('size(answer) > 2 && contains', { ...scope(null), extra: { answer: 'yes', contains: true } }),
+    ).toBe(true);
   });
 });
 
@@ -88,18 +98,28 @@ describe('errors', () => {
   });
 
   it('say where and what helps', () => {
-    expect(() => value('  run.input.missing')).toThrow(expect.objectContaining({ position: 12, hint: expect.stringContaining('or(') }));
+    expect(() => value('  run.input.missing')).toThrow(
+      expect.objectContaining({ position: 12, hint: expect.stringContaining('or(') }),
+    );
   });
 
   it('refuse a condition that is not true or false', () => {
-    expect(() => evaluateCondition('run.input.a', scope({ a: 1 }))).toThrow(expect.objectContaining({ code: 'not_boolean' }));
+    expect(() => evaluateCondition('run.input.a', scope({ a: 1 }))).toThrow(
+      expect.objectContaining({ code: 'not_boolean' }),
+    );
   });
 });
 
 describe('abuse', () => {
   it('refuses matches by name, wherever it stands, and points to like', () => {
-    for (const source of ['"a".matches("(a+)+$")', '[1].map(x, "a".matches("b"))', 'cel.bind(f, "a", f.matches("b"))']) {
-      expect(() => value(source), source).toThrow(expect.objectContaining({ code: 'matches_refused', hint: expect.stringContaining('like(') }));
+    for (const source of [
+      '"a".matches("(a+)+$")',
+      '[1].map(x, "a".matches("b"))',
+      'cel.bind(f, "a", f.matches("b"))',
+    ]) {
+      expect(() => value(source), source).toThrow(
+        expect.objectContaining({ code: 'matches_refused', hint: expect.stringContaining('like(') }),
+      );
     }
   });
 
@@ -109,8 +129,20 @@ describe('abuse', () => {
     expect(codeOf(`like("a", "${'a'.repeat(1_001)}")`)).toBe('pattern_too_long');
   });
 
-  it.each(['run.input.constructor', 'run.input.__proto__', 'run.input["__proto__"]', 'run.input.toString', 'run.input.hasOwnProperty("a")', '"".constructor', '[].constructor', 'steps.constructor', 'run.input.a.constructor.constructor("return 1")()'])('%s reaches nothing of the host', (source) => {
-    expect(codeOf(source)).toMatch(/^(no_such_key|no_matching_overload|syntax|unknown_variable|unsupported_type|index_out_of_bounds|cannot_index_type|invalid_index_type)$/);
+  it.each([
+    'run.input.constructor',
+    'run.input.__proto__',
+    'run.input["__proto__"]',
+    'run.input.toString',
+    'run.input.hasOwnProperty("a")',
+    '"".constructor',
+    '[].constructor',
+    'steps.constructor',
+    'run.input.a.constructor.constructor("return 1")()',
+  ])('%s reaches nothing of the host', (source) => {
+    expect(codeOf(source)).toMatch(
+      /^(no_such_key|no_matching_overload|syntax|unknown_variable|unsupported_type|index_out_of_bounds|cannot_index_type|invalid_index_type)$/,
+    );
   });
 
   it('gives results without a prototype and refuses keys that reach one', () => {
@@ -123,11 +155,24 @@ describe('abuse', () => {
   it.each([
     ['loops in loops', 'range(9000).map(a, range(9000).map(b, a * b))'],
     ['a search in a search', 'run.input.filter(x, run.input.exists(y, y == x + 1))'],
-    ['a list that doubles', `${Array.from({ length: 30 }, (_, i) => `cel.bind(v${i}, v${i - 1} + v${i - 1}, `).join('').replaceAll('v-1', 'range(100)')}size(v29)${')'.repeat(30)}`],
-    ['a text that doubles', `${Array.from({ length: 40 }, (_, i) => `cel.bind(v${i}, v${i - 1} + v${i - 1}, `).join('').replaceAll('v-1', '"aaaaaaaaaa"')}size(v39)${')'.repeat(40)}`],
+    [
+      'a list that doubles',
+      `${Array.from({ length: 30 }, (_, i) => `cel.bind(v${i}, v${i - 1} + v${i - 1}, `)
+        .join('')
+        .replaceAll('v-1', 'range(100)')}size(v29)${')'.repeat(30)}`,
+    ],
+    [
+      'a text that doubles',
+      `${Array.from({ length: 40 }, (_, i) => `cel.bind(v${i}, v${i - 1} + v${i - 1}, `)
+        .join('')
+        .replaceAll('v-1', '"aaaaaaaaaa"')}size(v39)${')'.repeat(40)}`,
+    ],
     ['a result that names one list 2^30 times', `[1]${'.map(x, [x, x])'.repeat(30)}`],
     ['a comparison of such results', `[1]${'.map(x, [x, x])'.repeat(25)} == [1]${'.map(x, [x, x])'.repeat(25)}`],
-    ['a text joined too long', '[run.input[0]].map(x, range(10000).map(y, "a long text that grows and grows and grows and grows and grows and grows and grows and grows and grows and grows")).map(l, join(l, "-"))'],
+    [
+      'a text joined too long',
+      '[run.input[0]].map(x, range(10000).map(y, "a long text that grows and grows and grows and grows and grows and grows and grows and grows and grows and grows")).map(l, join(l, "-"))',
+    ],
   ])('ends %s', (_name, source) => {
     const list: Json = Array.from({ length: 5_000 }, (_, i) => i);
     expect(codeOf(source, list)).toMatch(/^(too_much_work|too_large|too_deep|syntax)$/);

@@ -28,7 +28,9 @@ export function boundedText(text: string): string {
 /** An argument that must be text. */
 export function textArgument(value: unknown, usage: string): string {
   if (typeof value === 'string') return value;
-  throw new ExpressionError('wrong_argument', `${usage}: text is needed, not ${describe(value)}.`, { hint: 'string(…) turns a value into text.' });
+  throw new ExpressionError('wrong_argument', `${usage}: text is needed, not ${describe(value)}.`, {
+    hint: 'string(…) turns a value into text.',
+  });
 }
 
 /** An argument that must be a list. */
@@ -41,7 +43,9 @@ export function listArgument(value: unknown, usage: string): readonly unknown[] 
 export function numberArgument(value: unknown, usage: string): number {
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return Number(value);
-  throw new ExpressionError('wrong_argument', `${usage}: a number is needed, not ${describe(value)}.`, { hint: 'number(…) reads a number from text.' });
+  throw new ExpressionError('wrong_argument', `${usage}: a number is needed, not ${describe(value)}.`, {
+    hint: 'number(…) reads a number from text.',
+  });
 }
 
 /** An argument that must be an object; gives its own entries. */

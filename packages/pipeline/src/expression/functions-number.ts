@@ -1,5 +1,5 @@
 import { ExpressionError } from './error.ts';
-import { describe, listArgument, numberArgument, type ExpressionFunction } from './function.ts';
+import { describe, type ExpressionFunction, listArgument, numberArgument } from './function.ts';
 
 function readNumber(value: unknown): number {
   if (typeof value === 'boolean') return value ? 1 : 0;
@@ -12,7 +12,8 @@ function readNumber(value: unknown): number {
 function round(value: unknown, places: unknown = 0): number {
   const number = numberArgument(value, 'round(number, places)');
   const digits = Math.trunc(numberArgument(places, 'round(number, places)'));
-  if (digits < 0 || digits > 15) throw new ExpressionError('wrong_argument', 'round(number, places): places go from 0 to 15.');
+  if (digits < 0 || digits > 15)
+    throw new ExpressionError('wrong_argument', 'round(number, places): places go from 0 to 15.');
   const size = Math.abs(number);
   // Decimal shift by text: 1.005 rounds to 1.01 as people expect, which multiplying by 100 does not give.
   if (size >= 1e15 || size < 1e-7) return size >= 1e15 ? number : 0;
@@ -26,7 +27,10 @@ function numbers(args: readonly unknown[], usage: string): readonly number[] {
 
 function extreme(args: readonly unknown[], usage: string, better: (a: number, b: number) => boolean): number {
   const [first, ...rest] = numbers(args, usage);
-  if (first === undefined) throw new ExpressionError('empty_list', `${usage}: the list is empty.`, { hint: 'or(…) gives another value instead: or(list.size() > 0 ? max(list) : null, 0).' });
+  if (first === undefined)
+    throw new ExpressionError('empty_list', `${usage}: the list is empty.`, {
+      hint: 'or(…) gives another value instead: or(list.size() > 0 ? max(list) : null, 0).',
+    });
   return rest.reduce((best, item) => (better(item, best) ? item : best), first);
 }
 
@@ -36,19 +40,92 @@ const greatest = (...args: readonly unknown[]) => extreme(args, 'max(list)', (a,
 
 function average(list: unknown): number {
   const items = numbers([list], 'average(list)');
-  if (items.length === 0) throw new ExpressionError('empty_list', `average(list): the list is empty, not ${describe(list)}.`);
+  if (items.length === 0)
+    throw new ExpressionError('empty_list', `average(list): the list is empty, not ${describe(list)}.`);
   return items.reduce((total, item) => total + item, 0) / items.length;
 }
 
 /** Numbers. */
 export const NUMBER_FUNCTIONS: readonly ExpressionFunction[] = [
-  { name: 'number', usage: 'number(value)', help: 'A number, read from text where needed.', example: 'number("2.5") + 1', result: 3.5, signatures: ['number(dyn): double'], call: readNumber },
-  { name: 'round', usage: 'round(number, places)', help: 'Rounded, half away from zero; places after the point, 0 when left out.', example: 'round(1.005, 2)', result: 1.01, signatures: ['round(dyn): double', 'round(dyn, dyn): double'], call: round },
-  { name: 'floor', usage: 'floor(number)', help: 'The whole number below.', example: 'floor(2.7)', result: 2, signatures: ['floor(dyn): double'], call: (value) => Math.floor(numberArgument(value, 'floor(number)')) },
-  { name: 'ceil', usage: 'ceil(number)', help: 'The whole number above.', example: 'ceil(2.1)', result: 3, signatures: ['ceil(dyn): double'], call: (value) => Math.ceil(numberArgument(value, 'ceil(number)')) },
-  { name: 'abs', usage: 'abs(number)', help: 'Without its sign.', example: 'abs(-3)', result: 3, signatures: ['abs(dyn): double'], call: (value) => Math.abs(numberArgument(value, 'abs(number)')) },
-  { name: 'min', usage: 'min(list)', help: 'The smallest number of a list, or of two numbers.', example: 'min([3, 1.5])', result: 1.5, signatures: ['min(dyn): double', 'min(dyn, dyn): double', 'list.min(): double'], call: least },
-  { name: 'max', usage: 'max(list)', help: 'The largest number of a list, or of two numbers.', example: 'max(3, 7)', result: 7, signatures: ['max(dyn): double', 'max(dyn, dyn): double', 'list.max(): double'], call: greatest },
-  { name: 'sum', usage: 'sum(list)', help: 'All numbers of a list added.', example: '[1, 2.5].sum()', result: 3.5, signatures: ['sum(dyn): double', 'list.sum(): double'], call: sum },
-  { name: 'average', usage: 'average(list)', help: 'The mean of the numbers of a list.', example: 'average([1, 2])', result: 1.5, signatures: ['average(dyn): double'], call: average },
+  {
+    name: 'number',
+    usage: 'number(value)',
+    help: 'A number, read from text where needed.',
+    example: 'number("2.5") + 1',
+    result: 3.5,
+    signatures: ['number(dyn): double'],
+    call: readNumber,
+  },
+  {
+    name: 'round',
+    usage: 'round(number, places)',
+    help: 'Rounded, half away from zero; places after the point, 0 when left out.',
+    example: 'round(1.005, 2)',
+    result: 1.01,
+    signatures: ['round(dyn): double', 'round(dyn, dyn): double'],
+    call: round,
+  },
+  {
+    name: 'floor',
+    usage: 'floor(number)',
+    help: 'The whole number below.',
+    example: 'floor(2.7)',
+    result: 2,
+    signatures: ['floor(dyn): double'],
+    call: (value) => Math.floor(numberArgument(value, 'floor(number)')),
+  },
+  {
+    name: 'ceil',
+    usage: 'ceil(number)',
+    help: 'The whole number above.',
+    example: 'ceil(2.1)',
+    result: 3,
+    signatures: ['ceil(dyn): double'],
+    call: (value) => Math.ceil(numberArgument(value, 'ceil(number)')),
+  },
+  {
+    name: 'abs',
+    usage: 'abs(number)',
+    help: 'Without its sign.',
+    example: 'abs(-3)',
+    result: 3,
+    signatures: ['abs(dyn): double'],
+    call: (value) => Math.abs(numberArgument(value, 'abs(number)')),
+  },
+  {
+    name: 'min',
+    usage: 'min(list)',
+    help: 'The smallest number of a list, or of two numbers.',
+    example: 'min([3, 1.5])',
+    result: 1.5,
+    signatures: ['min(dyn): double', 'min(dyn, dyn): double', 'list.min(): double'],
+    call: least,
+  },
+  {
+    name: 'max',
+    usage: 'max(list)',
+    help: 'The largest number of a list, or of two numbers.',
+    example: 'max(3, 7)',
+    result: 7,
+    signatures: ['max(dyn): double', 'max(dyn, dyn): double', 'list.max(): double'],
+    call: greatest,
+  },
+  {
+    name: 'sum',
+    usage: 'sum(list)',
+    help: 'All numbers of a list added.',
+    example: '[1, 2.5].sum()',
+    result: 3.5,
+    signatures: ['sum(dyn): double', 'list.sum(): double'],
+    call: sum,
+  },
+  {
+    name: 'average',
+    usage: 'average(list)',
+    help: 'The mean of the numbers of a list.',
+    example: 'average([1, 2])',
+    result: 1.5,
+    signatures: ['average(dyn): double'],
+    call: average,
+  },
 ];

@@ -1,7 +1,7 @@
 import { RE2JS } from 're2js';
 import { fromBase64, fromUtf8, toBase64, toUtf8 } from './base64.ts';
 import { ExpressionError } from './error.ts';
-import { boundedText, listArgument, numberArgument, textArgument, type ExpressionFunction } from './function.ts';
+import { boundedText, type ExpressionFunction, listArgument, numberArgument, textArgument } from './function.ts';
 import { textOf } from './text-of.ts';
 
 const MAX_PATTERN = 1_000;
@@ -12,7 +12,8 @@ const patterns = new Map<string, RE2JS>();
 function pattern(source: string): RE2JS {
   const known = patterns.get(source);
   if (known !== undefined) return known;
-  if (source.length > MAX_PATTERN) throw new ExpressionError('pattern_too_long', `A pattern may have ${MAX_PATTERN} characters.`);
+  if (source.length > MAX_PATTERN)
+    throw new ExpressionError('pattern_too_long', `A pattern may have ${MAX_PATTERN} characters.`);
   const compiled = compilePattern(source);
   if (patterns.size >= MAX_PATTERNS) patterns.clear();
   patterns.set(source, compiled);
@@ -23,7 +24,10 @@ function compilePattern(source: string): RE2JS {
   try {
     return RE2JS.compile(source);
   } catch (cause) {
-    throw new ExpressionError('bad_pattern', `"${source}" is not a pattern like() knows.`, { cause, hint: 'RE2 syntax: no look-around, no back-references.' });
+    throw new ExpressionError('bad_pattern', `"${source}" is not a pattern like() knows.`, {
+      cause,
+      hint: 'RE2 syntax: no look-around, no back-references.',
+    });
   }
 }
 
@@ -52,7 +56,8 @@ function replaceLiteral(value: unknown, part: unknown, by: unknown): string {
 }
 
 function boundedLength(length: number): void {
-  if (length > 1_000_000) throw new ExpressionError('too_large', `The text would be ${length} characters; 1000000 are allowed.`);
+  if (length > 1_000_000)
+    throw new ExpressionError('too_large', `The text would be ${length} characters; 1000000 are allowed.`);
 }
 
 function joinList(list: unknown, separator: unknown = ''): string {
@@ -80,19 +85,132 @@ function urlEncode(value: unknown): string {
 
 /** Text. Both forms, `f(text)` and `text.f()`, exist where the table says so. */
 export const TEXT_FUNCTIONS: readonly ExpressionFunction[] = [
-  { name: 'like', usage: 'like(text, pattern)', help: 'Whether a part of the text matches the pattern (RE2 syntax). ^ and $ tie it to the ends.', example: 'like("order-123", "^order-[0-9]+$")', result: true, signatures: ['like(dyn, dyn): bool', 'string.like(dyn): bool'], call: (text, source) => pattern(textArgument(source, 'like(text, pattern)')).matcher(textArgument(text, 'like(text, pattern)')).find() },
-  { name: 'extract', usage: 'extract(text, pattern)', help: 'The first part that matches the pattern, or its first group; null when none does.', example: 'extract("total: 42 EUR", "([0-9]+) EUR")', result: '42', signatures: ['extract(dyn, dyn): dyn'], call: (text, source) => firstMatch(textArgument(text, 'extract(text, pattern)'), pattern(textArgument(source, 'extract(text, pattern)'))) },
-  { name: 'lower', usage: 'lower(text)', help: 'In small letters.', example: 'lower("Hello")', result: 'hello', signatures: ['lower(dyn): string', 'string.lower(): string'], call: (text) => textArgument(text, 'lower(text)').toLowerCase() },
-  { name: 'upper', usage: 'upper(text)', help: 'In capital letters.', example: 'upper("Hello")', result: 'HELLO', signatures: ['upper(dyn): string', 'string.upper(): string'], call: (text) => boundedText(textArgument(text, 'upper(text)').toUpperCase()) },
-  { name: 'trim', usage: 'trim(text)', help: 'Without white space at the ends.', example: 'trim("  a b ")', result: 'a b', signatures: ['trim(dyn): string'], call: (text) => textArgument(text, 'trim(text)').trim() },
-  { name: 'split', usage: 'split(text, separator)', help: 'The parts between the separators.', example: 'split("a,b", ",")', result: ['a', 'b'], signatures: ['split(dyn, dyn): list<string>'], call: (text, by) => textArgument(text, 'split(text, separator)').split(textArgument(by, 'split(text, separator)')) },
-  { name: 'join', usage: 'join(list, separator)', help: 'The items as one text. Items that are not text are written as JSON.', example: 'join(["a", 1], "-")', result: 'a-1', signatures: ['join(dyn): string', 'join(dyn, dyn): string'], call: joinList },
-  { name: 'replace', usage: 'text.replace(part, by)', help: 'Every occurrence of the part, taken literally, replaced.', example: '"a.b.c".replace(".", "/")', result: 'a/b/c', signatures: ['string.replace(dyn, dyn): string', 'replace(dyn, dyn, dyn): string'], call: replaceLiteral },
-  { name: 'substring', usage: 'substring(text, from, to)', help: 'The characters from one place up to another; negative places count from the end.', example: 'substring("abcdef", 1, -1)', result: 'bcde', signatures: ['substring(dyn, dyn): string', 'substring(dyn, dyn, dyn): string', 'string.substring(double): string', 'string.substring(double, double): string', 'string.substring(int, double): string', 'string.substring(double, int): string'], call: slice },
-  { name: 'lines', usage: 'lines(text)', help: 'The lines of a text.', example: 'lines("a\\nb")', result: ['a', 'b'], signatures: ['lines(dyn): list<string>'], call: (text) => textArgument(text, 'lines(text)').split(/\r?\n/) },
-  { name: 'base64', usage: 'base64(text)', help: 'The text as base64 (of its UTF-8 bytes).', example: 'base64("hi ✓")', result: 'aGkg4pyT', signatures: ['base64(dyn): string'], call: (text) => boundedText(toBase64(toUtf8(textArgument(text, 'base64(text)')))) },
-  { name: 'fromBase64', usage: 'fromBase64(text)', help: 'The text that was written as base64.', example: 'fromBase64("aGkg4pyT")', result: 'hi ✓', signatures: ['fromBase64(dyn): string'], call: decode },
-  { name: 'urlEncode', usage: 'urlEncode(value)', help: 'Safe inside a part of an address.', example: 'urlEncode("a b&c")', result: 'a%20b%26c', signatures: ['urlEncode(dyn): string'], call: urlEncode },
+  {
+    name: 'like',
+    usage: 'like(text, pattern)',
+    help: 'Whether a part of the text matches the pattern (RE2 syntax). ^ and $ tie it to the ends.',
+    example: 'like("order-123", "^order-[0-9]+$")',
+    result: true,
+    signatures: ['like(dyn, dyn): bool', 'string.like(dyn): bool'],
+    call: (text, source) =>
+      pattern(textArgument(source, 'like(text, pattern)')).matcher(textArgument(text, 'like(text, pattern)')).find(),
+  },
+  {
+    name: 'extract',
+    usage: 'extract(text, pattern)',
+    help: 'The first part that matches the pattern, or its first group; null when none does.',
+    example: 'extract("total: 42 EUR", "([0-9]+) EUR")',
+    result: '42',
+    signatures: ['extract(dyn, dyn): dyn'],
+    call: (text, source) =>
+      firstMatch(textArgument(text, 'extract(text, pattern)'), pattern(textArgument(source, 'extract(text, pattern)'))),
+  },
+  {
+    name: 'lower',
+    usage: 'lower(text)',
+    help: 'In small letters.',
+    example: 'lower("Hello")',
+    result: 'hello',
+    signatures: ['lower(dyn): string', 'string.lower(): string'],
+    call: (text) => textArgument(text, 'lower(text)').toLowerCase(),
+  },
+  {
+    name: 'upper',
+    usage: 'upper(text)',
+    help: 'In capital letters.',
+    example: 'upper("Hello")',
+    result: 'HELLO',
+    signatures: ['upper(dyn): string', 'string.upper(): string'],
+    call: (text) => boundedText(textArgument(text, 'upper(text)').toUpperCase()),
+  },
+  {
+    name: 'trim',
+    usage: 'trim(text)',
+    help: 'Without white space at the ends.',
+    example: 'trim("  a b ")',
+    result: 'a b',
+    signatures: ['trim(dyn): string'],
+    call: (text) => textArgument(text, 'trim(text)').trim(),
+  },
+  {
+    name: 'split',
+    usage: 'split(text, separator)',
+    help: 'The parts between the separators.',
+    example: 'split("a,b", ",")',
+    result: ['a', 'b'],
+    signatures: ['split(dyn, dyn): list<string>'],
+    call: (text, by) => textArgument(text, 'split(text, separator)').split(textArgument(by, 'split(text, separator)')),
+  },
+  {
+    name: 'join',
+    usage: 'join(list, separator)',
+    help: 'The items as one text. Items that are not text are written as JSON.',
+    example: 'join(["a", 1], "-")',
+    result: 'a-1',
+    signatures: ['join(dyn): string', 'join(dyn, dyn): string'],
+    call: joinList,
+  },
+  {
+    name: 'replace',
+    usage: 'text.replace(part, by)',
+    help: 'Every occurrence of the part, taken literally, replaced.',
+    example: '"a.b.c".replace(".", "/")',
+    result: 'a/b/c',
+    signatures: ['string.replace(dyn, dyn): string', 'replace(dyn, dyn, dyn): string'],
+    call: replaceLiteral,
+  },
+  {
+    name: 'substring',
+    usage: 'substring(text, from, to)',
+    help: 'The characters from one place up to another; negative places count from the end.',
+    example: 'substring("abcdef", 1, -1)',
+    result: 'bcde',
+    signatures: [
+      'substring(dyn, dyn): string',
+      'substring(dyn, dyn, dyn): string',
+      'string.substring(double): string',
+      'string.substring(double, double): string',
+      'string.substring(int, double): string',
+      'string.substring(double, int): string',
+    ],
+    call: slice,
+  },
+  {
+    name: 'lines',
+    usage: 'lines(text)',
+    help: 'The lines of a text.',
+    example: 'lines("a\\nb")',
+    result: ['a', 'b'],
+    signatures: ['lines(dyn): list<string>'],
+    call: (text) => textArgument(text, 'lines(text)').split(/\r?\n/),
+  },
+  {
+    name: 'base64',
+    usage: 'base64(text)',
+    help: 'The text as base64 (of its UTF-8 bytes).',
+    example: 'base64("hi ✓")',
+    result: 'aGkg4pyT',
+    signatures: ['base64(dyn): string'],
+    call: (text) => boundedText(toBase64(toUtf8(textArgument(text, 'base64(text)')))),
+  },
+  {
+    name: 'fromBase64',
+    usage: 'fromBase64(text)',
+    help: 'The text that was written as base64.',
+    example: 'fromBase64("aGkg4pyT")',
+    result: 'hi ✓',
+    signatures: ['fromBase64(dyn): string'],
+    call: decode,
+  },
+  {
+    name: 'urlEncode',
+    usage: 'urlEncode(value)',
+    help: 'Safe inside a part of an address.',
+    example: 'urlEncode("a b&c")',
+    result: 'a%20b%26c',
+    signatures: ['urlEncode(dyn): string'],
+    call: urlEncode,
+  },
 ];
 
 function firstMatch(text: string, compiled: RE2JS): string | null {

@@ -8,7 +8,11 @@ export type References = {
   readonly names: readonly { readonly name: string; readonly position: number }[];
 };
 
-type Found = { readonly steps: { id: string; position: number }[]; readonly names: { name: string; position: number }[]; anyStep: boolean };
+type Found = {
+  readonly steps: { id: string; position: number }[];
+  readonly names: { name: string; position: number }[];
+  anyStep: boolean;
+};
 const BINDING_MACROS = new Set(['map', 'filter', 'all', 'exists', 'exists_one']);
 
 /** Reads the names an expression refers to off its syntax tree. */
@@ -53,7 +57,8 @@ function visitAll(nodes: readonly ASTNode[], bound: ReadonlySet<string>, found: 
   for (const node of nodes) visit(node, bound, found);
 }
 
-const isSteps = (node: ASTNode, bound: ReadonlySet<string>) => node.op === 'id' && node.args === 'steps' && !bound.has('steps');
+const isSteps = (node: ASTNode, bound: ReadonlySet<string>) =>
+  node.op === 'id' && node.args === 'steps' && !bound.has('steps');
 
 function visitField(object: ASTNode, name: string, bound: ReadonlySet<string>, found: Found): void {
   if (isSteps(object, bound)) found.steps.push({ id: name, position: object.start });
@@ -61,11 +66,17 @@ function visitField(object: ASTNode, name: string, bound: ReadonlySet<string>, f
 }
 
 function visitIndex(object: ASTNode, index: ASTNode, bound: ReadonlySet<string>, found: Found): void {
-  if (isSteps(object, bound) && index.op === 'value' && typeof index.args === 'string') found.steps.push({ id: index.args, position: object.start });
+  if (isSteps(object, bound) && index.op === 'value' && typeof index.args === 'string')
+    found.steps.push({ id: index.args, position: object.start });
   else visitAll([object, index], bound, found);
 }
 
-function visitMethod(name: string, receiver: ASTNode, args: readonly ASTNode[], at: { readonly bound: ReadonlySet<string>; readonly found: Found }): void {
+function visitMethod(
+  name: string,
+  receiver: ASTNode,
+  args: readonly ASTNode[],
+  at: { readonly bound: ReadonlySet<string>; readonly found: Found },
+): void {
   const [variable, ...rest] = args;
   const isBind = name === 'bind' && receiver.op === 'id' && receiver.args === 'cel';
   if (!isBind) visit(receiver, at.bound, at.found);

@@ -19,5 +19,10 @@ export const SCOPE_NAMES: readonly string[] = ['run', 'steps', 'trigger'];
 
 /** A scope as the evaluator wants it: null-prototype at the root, so no name reaches a host object. */
 export function scopeRoot(scope: Scope): Readonly<Record<string, unknown>> {
-  return Object.assign(Object.create(null), { run: scope.run, steps: scope.steps, trigger: scope.trigger, ...scope.extra });
+  return Object.assign(Object.create(null), {
+    run: scope.run,
+    steps: scope.steps,
+    trigger: scope.trigger,
+    ...scope.extra,
+  });
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../event.ts';
 import { ExpressionError } from './error.ts';
-import { parseTemplate, renderTemplate, resolveConfig } from './template.ts';
 import type { Scope } from './scope.ts';
+import { parseTemplate, renderTemplate, resolveConfig } from './template.ts';
 
 const input: Json = { name: 'Ada', n: 2, list: [1, { a: true }], braces: '{{ run.id }}' };
 const scope: Scope = { run: { id: 'r', input }, steps: {}, trigger: input };
@@ -47,8 +47,16 @@ describe('a template', () => {
 
 describe('a config', () => {
   it('is resolved at any depth but for its verbatim fields', () => {
-    const config = { url: 'https://x/{{ run.input.n }}', code: 'return {{}}', body: { deep: [{ name: '{{ run.input.name }}' }], n: 1, none: null } };
-    expect(resolveConfig(config, scope, ['code'])).toEqual({ url: 'https://x/2', code: 'return {{}}', body: { deep: [{ name: 'Ada' }], n: 1, none: null } });
+    const config = {
+      url: 'https://x/{{ run.input.n }}',
+      code: 'return {{}}',
+      body: { deep: [{ name: '{{ run.input.name }}' }], n: 1, none: null },
+    };
+    expect(resolveConfig(config, scope, ['code'])).toEqual({
+      url: 'https://x/2',
+      code: 'return {{}}',
+      body: { deep: [{ name: 'Ada' }], n: 1, none: null },
+    });
   });
 
   it('names the field that fails', () => {

@@ -23,7 +23,8 @@ function convert(value: unknown, depth: number, budget: Budget): Json {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number') return finite(value);
   if (typeof value === 'bigint') return safeInteger(value);
-  if (depth >= MAX_DEPTH) throw new ExpressionError('too_deep', `The result is nested deeper than ${MAX_DEPTH} levels.`);
+  if (depth >= MAX_DEPTH)
+    throw new ExpressionError('too_deep', `The result is nested deeper than ${MAX_DEPTH} levels.`);
   if (Array.isArray(value)) return value.map((item) => convert(item, depth + 1, budget));
   if (value instanceof Map) return objectJson(value.entries(), depth, budget);
   if (value instanceof Set) return [...value].map((item) => convert(item, depth + 1, budget));
@@ -35,20 +36,29 @@ function convert(value: unknown, depth: number, budget: Budget): Json {
 
 function finite(value: number): number {
   if (Number.isFinite(value)) return value;
-  throw new ExpressionError('not_json', `The result ${value} has no JSON form.`, { hint: 'Look for a division by zero.' });
+  throw new ExpressionError('not_json', `The result ${value} has no JSON form.`, {
+    hint: 'Look for a division by zero.',
+  });
 }
 
 function safeInteger(value: bigint): number {
   const number = Number(value);
   if (Number.isSafeInteger(number)) return number;
-  throw new ExpressionError('number_too_large', `The integer ${value} is too large for a JSON number.`, { hint: 'Turn it into text with string(…).' });
+  throw new ExpressionError('number_too_large', `The integer ${value} is too large for a JSON number.`, {
+    hint: 'Turn it into text with string(…).',
+  });
 }
 
 /** CEL's own value classes (unsigned, duration, optional, type) are told apart by what they offer, as the library does. */
 function hostObjectJson(value: object, depth: number, budget: Budget): Json {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === null || prototype === Object.prototype) return objectJson(Object.entries(value), depth, budget);
-  if ('hasValue' in value && typeof value.hasValue === 'function' && 'value' in value && typeof value.value === 'function') {
+  if (
+    'hasValue' in value &&
+    typeof value.hasValue === 'function' &&
+    'value' in value &&
+    typeof value.value === 'function'
+  ) {
     return value.hasValue() === true ? convert(value.value(), depth, budget) : null;
   }
   const primitive: unknown = value.valueOf();
@@ -61,7 +71,8 @@ function objectJson(entries: Iterable<readonly [unknown, unknown]>, depth: numbe
   const result: Record<string, Json> = Object.create(null);
   for (const [key, item] of entries) {
     const name = String(key);
-    if (FORBIDDEN.has(name)) throw new ExpressionError('forbidden_key', `The key "${name}" is refused.`, { hint: 'Rename it.' });
+    if (FORBIDDEN.has(name))
+      throw new ExpressionError('forbidden_key', `The key "${name}" is refused.`, { hint: 'Rename it.' });
     result[name] = convert(item, depth + 1, budget);
   }
   return result;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Json } from '../event.ts';
 import { evaluateCondition } from '../expression/evaluate.ts';
-import { field, pureNode, type NodeConfig, type Port } from '../node-type.ts';
+import { field, type NodeConfig, type Port, pureNode } from '../node-type.ts';
 
 const PortName = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/, 'letters, digits, _ and -, beginning with a letter');
 
@@ -17,13 +17,28 @@ export const branch = pureNode({
     cases: z
       .array(
         z.strictObject({
-          port: PortName.refine((name) => name !== 'else' && name !== 'error', '"else" and "error" are ports already').meta(field('Port', 'Name of the way out.', { widget: 'text', examples: ['urgent'] })),
-          when: z.string().min(1).max(10_000).meta(field('Condition', 'An expression that is true or false.', { widget: 'expression', examples: ['steps.classify.output.json.label == "outage"'] })),
+          port: PortName.refine(
+            (name) => name !== 'else' && name !== 'error',
+            '"else" and "error" are ports already',
+          ).meta(field('Port', 'Name of the way out.', { widget: 'text', examples: ['urgent'] })),
+          when: z
+            .string()
+            .min(1)
+            .max(10_000)
+            .meta(
+              field('Condition', 'An expression that is true or false.', {
+                widget: 'expression',
+                examples: ['steps.classify.output.json.label == "outage"'],
+              }),
+            ),
         }),
       )
       .min(1)
       .max(100)
-      .refine((cases) => new Set(cases.map((one) => one.port)).size === cases.length, 'each port may stand in one case only')
+      .refine(
+        (cases) => new Set(cases.map((one) => one.port)).size === cases.length,
+        'each port may stand in one case only',
+      )
       .meta(field('Cases', 'Tried from top to bottom.', { widget: 'cases' })),
   }),
   example: { cases: [{ port: 'urgent', when: 'run.input.body.priority > 3' }] },
@@ -34,13 +49,16 @@ export const branch = pureNode({
 });
 
 function casePorts(config: NodeConfig): readonly Port[] {
-  const cases = config['cases'];
+  const cases = config.cases;
   if (!Array.isArray(cases)) return [];
-  return cases.map(portOfCase).filter((name) => name !== null).map((name) => ({ name, title: name }));
+  return cases
+    .map(portOfCase)
+    .filter((name) => name !== null)
+    .map((name) => ({ name, title: name }));
 }
 
 function portOfCase(one: Json): string | null {
   if (one === null || typeof one !== 'object' || Array.isArray(one)) return null;
-  const port = one['port'];
+  const port = one.port;
   return typeof port === 'string' && port !== '' ? port : null;
 }

@@ -10,8 +10,25 @@ export const code = workNode({
   icon: 'code',
   effect: 'none',
   config: z.strictObject({
-    code: z.string().min(1).max(100_000).meta(field('Code', 'Body of a function of `input`.', { widget: 'code', examples: ['return input.a + input.b;'] })),
-    input: z.json().default({}).meta(field('Input', 'What the code gets as `input`.', { widget: 'json', examples: [{ a: '{{ run.input.a }}', b: 2 }] })),
+    code: z
+      .string()
+      .min(1)
+      .max(100_000)
+      .meta(
+        field('Code', 'Body of a function of `input`.', { widget: 'code', examples: ['return input.a + input.b;'] }),
+      ),
+    input: z
+      .json()
+      .default({})
+      .meta(
+        field('Input', 'What the code gets as `input`.', {
+          widget: 'json',
+          examples: [{ a: '{{ run.input.a }}', b: 2 }],
+        }),
+      ),
   }),
-  example: { code: 'return input.numbers.reduce((sum, n) => sum + n, 0);', input: { numbers: '{{ run.input.numbers }}' } },
+  example: {
+    code: 'return input.numbers.reduce((sum, n) => sum + n, 0);',
+    input: { numbers: '{{ run.input.numbers }}' },
+  },
 });

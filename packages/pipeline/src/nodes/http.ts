@@ -14,12 +14,54 @@ export const http = workNode({
   icon: 'globe',
   effect: 'once',
   config: z.strictObject({
-    method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD']).default('GET').meta(field('Method', 'What to do with the resource.', { widget: 'select' })),
-    url: z.string().min(1).max(8192).meta(field('Address', 'http or https.', { widget: 'template', examples: ['https://api.example.com/orders/{{ run.input.id }}'] })),
-    headers: z.record(z.string().max(256), z.string().max(8192)).default({}).meta(field('Headers', 'Sent with the request.', { widget: 'headers', examples: [{ accept: 'application/json' }] })),
-    body: z.json().optional().meta(field('Body', 'An object or list is sent as JSON, text as it is.', { widget: 'json', examples: [{ total: '{{ steps.sum.output }}' }] })),
-    timeoutSeconds: z.number().positive().max(600).default(30).meta(field('Time limit', 'Seconds until the request is given up.', { widget: 'number', advanced: true })),
-    failOnStatus: z.boolean().default(true).meta(field('Fail on 4xx and 5xx', 'Off: such answers are outputs like any other.', { widget: 'switch', advanced: true })),
+    method: z
+      .enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])
+      .default('GET')
+      .meta(field('Method', 'What to do with the resource.', { widget: 'select' })),
+    url: z
+      .string()
+      .min(1)
+      .max(8192)
+      .meta(
+        field('Address', 'http or https.', {
+          widget: 'template',
+          examples: ['https://api.example.com/orders/{{ run.input.id }}'],
+        }),
+      ),
+    headers: z
+      .record(z.string().max(256), z.string().max(8192))
+      .default({})
+      .meta(
+        field('Headers', 'Sent with the request.', { widget: 'headers', examples: [{ accept: 'application/json' }] }),
+      ),
+    body: z
+      .json()
+      .optional()
+      .meta(
+        field('Body', 'An object or list is sent as JSON, text as it is.', {
+          widget: 'json',
+          examples: [{ total: '{{ steps.sum.output }}' }],
+        }),
+      ),
+    timeoutSeconds: z
+      .number()
+      .positive()
+      .max(600)
+      .default(30)
+      .meta(field('Time limit', 'Seconds until the request is given up.', { widget: 'number', advanced: true })),
+    failOnStatus: z
+      .boolean()
+      .default(true)
+      .meta(
+        field('Fail on 4xx and 5xx', 'Off: such answers are outputs like any other.', {
+          widget: 'switch',
+          advanced: true,
+        }),
+      ),
   }),
-  example: { method: 'GET', url: 'https://api.example.com/orders/{{ run.input.id }}', headers: { accept: 'application/json' } },
+  example: {
+    method: 'GET',
+    url: 'https://api.example.com/orders/{{ run.input.id }}',
+    headers: { accept: 'application/json' },
+  },
 });

@@ -9,10 +9,30 @@ export const respond = pureNode({
   group: 'flow',
   icon: 'reply',
   config: z.strictObject({
-    status: z.number().int().min(200).max(599).default(200).meta(field('Status', 'HTTP status.', { widget: 'number' })),
-    headers: z.record(z.string().max(256), z.string().max(8192)).default({}).meta(field('Headers', 'Sent with the answer.', { widget: 'headers', advanced: true })),
-    body: z.json().default(null).meta(field('Body', 'An object or list is sent as JSON, text as it is.', { widget: 'json', examples: [{ answer: '{{ steps.solve.output.text }}' }] })),
+    status: z
+      .number()
+      .int()
+      .min(200)
+      .max(599)
+      .default(200)
+      .meta(field('Status', 'HTTP status.', { widget: 'number' })),
+    headers: z
+      .record(z.string().max(256), z.string().max(8192))
+      .default({})
+      .meta(field('Headers', 'Sent with the answer.', { widget: 'headers', advanced: true })),
+    body: z
+      .json()
+      .default(null)
+      .meta(
+        field('Body', 'An object or list is sent as JSON, text as it is.', {
+          widget: 'json',
+          examples: [{ answer: '{{ steps.solve.output.text }}' }],
+        }),
+      ),
   }),
   example: { status: 200, body: { answer: '{{ steps.solve.output.text }}' } },
-  evaluate: (config) => ({ output: { status: config.status, headers: config.headers, body: config.body }, ports: ['out'] }),
+  evaluate: (config) => ({
+    output: { status: config.status, headers: config.headers, body: config.body },
+    ports: ['out'],
+  }),
 });

@@ -14,7 +14,12 @@ export const transform = pureNode({
       .string()
       .min(1)
       .max(10_000)
-      .meta(field('Expression', 'CEL over `run`, `steps` and `trigger`.', { widget: 'expression', examples: ['{"total": steps.orders.output.body.items.map(i, i.price * i.count).sum()}'] })),
+      .meta(
+        field('Expression', 'CEL over `run`, `steps` and `trigger`.', {
+          widget: 'expression',
+          examples: ['{"total": steps.orders.output.body.items.map(i, i.price * i.count).sum()}'],
+        }),
+      ),
   }),
   example: { expression: '{"greeting": "Hello " + run.input.name}' },
   evaluate: (config, scope) => ({ output: evaluateExpression(config.expression, scope), ports: ['out'] }),

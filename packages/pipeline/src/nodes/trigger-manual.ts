@@ -10,7 +10,15 @@ export const triggerManual = pureNode({
   icon: 'play',
   inputs: [],
   config: z.strictObject({
-    example: z.json().optional().meta(field('Example input', 'Filled in when you press Run; a real run brings its own input.', { widget: 'example', examples: [{ question: 'What is 6 times 7?' }] })),
+    example: z
+      .json()
+      .optional()
+      .meta(
+        field('Example input', 'Filled in when you press Run; a real run brings its own input.', {
+          widget: 'example',
+          examples: [{ question: 'What is 6 times 7?' }],
+        }),
+      ),
   }),
   example: { example: { question: 'What is 6 times 7?' } },
   evaluate: (_config, scope) => ({ output: scope.run.input, ports: ['out'] }),

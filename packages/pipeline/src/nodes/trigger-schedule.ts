@@ -13,8 +13,17 @@ export const triggerSchedule = pureNode({
     cron: z
       .string()
       .max(200)
-      .meta(field('Cron', 'Minute, hour, day of month, month, day of week; a sixth field in front gives seconds.', { widget: 'text', examples: ['0 9 * * 1-5', '*/15 * * * *'] })),
-    timezone: z.string().max(64).default('UTC').meta(field('Time zone', 'IANA name.', { widget: 'text', examples: ['UTC', 'Europe/Berlin'] })),
+      .meta(
+        field('Cron', 'Minute, hour, day of month, month, day of week; a sixth field in front gives seconds.', {
+          widget: 'text',
+          examples: ['0 9 * * 1-5', '*/15 * * * *'],
+        }),
+      ),
+    timezone: z
+      .string()
+      .max(64)
+      .default('UTC')
+      .meta(field('Time zone', 'IANA name.', { widget: 'text', examples: ['UTC', 'Europe/Berlin'] })),
   }),
   example: { cron: '0 9 * * 1-5', timezone: 'Europe/Berlin' },
   evaluate: (_config, scope) => ({ output: scope.run.input, ports: ['out'] }),

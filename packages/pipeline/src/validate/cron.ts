@@ -15,7 +15,8 @@ const FIELDS: readonly Field[] = [
 /** What is wrong with a cron expression of five or six fields, or null. Lists, ranges, steps and English names are known. */
 export function cronProblem(expression: string): string | null {
   const parts = expression.trim().split(/\s+/);
-  if (parts.length !== 5 && parts.length !== 6) return `A cron expression has 5 or 6 fields, this one ${expression.trim() === '' ? 0 : parts.length}.`;
+  if (parts.length !== 5 && parts.length !== 6)
+    return `A cron expression has 5 or 6 fields, this one ${expression.trim() === '' ? 0 : parts.length}.`;
   const fields = FIELDS.slice(6 - parts.length);
   for (const [i, field] of fields.entries()) {
     const wrong = (parts[i] ?? '').split(',').find((item) => !fits(item, field));
@@ -26,14 +27,18 @@ export function cronProblem(expression: string): string | null {
 
 function fits(item: string, field: Field): boolean {
   const [range = '', step, ...more] = item.split('/');
-  if (more.length > 0 || (step !== undefined && !(/^\d+$/.test(step) && Number(step) >= 1 && Number(step) <= field.max))) return false;
+  if (
+    more.length > 0 ||
+    (step !== undefined && !(/^\d+$/.test(step) && Number(step) >= 1 && Number(step) <= field.max))
+  )
+    return false;
   if (range === '*') return true;
-  const ends = range.split('-').map((end) => valueOf(end, field));
+  const ends = range.split('-').map((end) => fieldValue(end, field));
   const [from, to = from] = ends;
   return ends.length <= 2 && typeof from === 'number' && typeof to === 'number' && from <= to;
 }
 
-function valueOf(text: string, field: Field): number | null {
+function fieldValue(text: string, field: Field): number | null {
   const word = field.words?.indexOf(text.slice(0, 3).toLowerCase()) ?? -1;
   if (word >= 0 && /^[a-z]+$/i.test(text)) return word + (field.name === 'month' ? 1 : 0);
   if (!/^\d{1,2}$/.test(text)) return null;

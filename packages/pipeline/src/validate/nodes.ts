@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Node, PipelineDocument } from '../document.ts';
 import type { Json } from '../event.ts';
 import { isTemplate } from '../expression/template.ts';
@@ -13,8 +13,12 @@ export function checkNodes(document: PipelineDocument): readonly Problem[] {
 }
 
 function duplicates(document: PipelineDocument): readonly Problem[] {
-  const nodes = repeated(document.nodes.map((node) => node.id)).map((id) => errorProblem('duplicate_id', `Two nodes have the id "${id}".`, { node: id, hint: 'Give one of them another id.' }));
-  const edges = repeated(document.edges.map((edge) => edge.id)).map((id) => errorProblem('duplicate_id', `Two edges have the id "${id}".`, { edge: id }));
+  const nodes = repeated(document.nodes.map((node) => node.id)).map((id) =>
+    errorProblem('duplicate_id', `Two nodes have the id "${id}".`, { node: id, hint: 'Give one of them another id.' }),
+  );
+  const edges = repeated(document.edges.map((edge) => edge.id)).map((id) =>
+    errorProblem('duplicate_id', `Two edges have the id "${id}".`, { edge: id }),
+  );
   return [...nodes, ...edges];
 }
 
@@ -29,7 +33,13 @@ function checkNode(node: Node): readonly Problem[] {
   const type = nodeType(node.type);
   if (type === null) {
     const close = nearest(node.type, NODE_TYPE_IDS);
-    return [errorProblem('unknown_type', `"${node.type}" is not a node type.`, { node: node.id, path: ['type'], hint: close === null ? `Known: ${NODE_TYPE_IDS.join(', ')}.` : `Did you mean "${close}"?` })];
+    return [
+      errorProblem('unknown_type', `"${node.type}" is not a node type.`, {
+        node: node.id,
+        path: ['type'],
+        hint: close === null ? `Known: ${NODE_TYPE_IDS.join(', ')}.` : `Did you mean "${close}"?`,
+      }),
+    ];
   }
   const parsed = type.config.safeParse(node.config);
   const issues = parsed.success ? [] : parsed.error.issues.flatMap((issue) => configProblems(node, issue));
@@ -39,12 +49,21 @@ function checkNode(node: Node): readonly Problem[] {
 function configProblems(node: Node, issue: z.core.$ZodIssue): readonly Problem[] {
   const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => errorProblem('unknown_field', `"${key}" is not a field of ${node.type}.`, { node: node.id, path: [...path, key], ...fieldHint(node, path, key) }));
+    return issue.keys.map((key) =>
+      errorProblem('unknown_field', `"${key}" is not a field of ${node.type}.`, {
+        node: node.id,
+        path: [...path, key],
+        ...fieldHint(node, path, key),
+      }),
+    );
   }
   const value = valueAt(node.config, path);
   // A template gives its value when the step runs; only then can it be checked.
   if (typeof value === 'string' && isTemplate(value)) return [];
-  if (value === undefined) return [errorProblem('missing_field', `"${path.join('.')}" is missing.`, { node: node.id, path, hint: issue.message })];
+  if (value === undefined)
+    return [
+      errorProblem('missing_field', `"${path.join('.')}" is missing.`, { node: node.id, path, hint: issue.message }),
+    ];
   return [errorProblem('invalid_field', `"${path.join('.')}": ${issue.message}`, { node: node.id, path })];
 }
 

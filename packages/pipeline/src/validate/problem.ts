@@ -17,7 +17,17 @@ export type Problem = {
 export type Where = Omit<Problem, 'code' | 'severity' | 'message'>;
 
 /** A problem that keeps the document from running. */
-export const errorProblem = (code: string, message: string, where: Where = {}): Problem => ({ code, severity: 'error', message, ...where });
+export const errorProblem = (code: string, message: string, where: Where = {}): Problem => ({
+  code,
+  severity: 'error',
+  message,
+  ...where,
+});
 
 /** A problem to know of. */
-export const warning = (code: string, message: string, where: Where = {}): Problem => ({ code, severity: 'warning', message, ...where });
+export const warning = (code: string, message: string, where: Where = {}): Problem => ({
+  code,
+  severity: 'warning',
+  message,
+  ...where,
+});

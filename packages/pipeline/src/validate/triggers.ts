@@ -1,11 +1,18 @@
 import type { PipelineDocument } from '../document.ts';
-import { upstreamOf, type Graph } from '../graph.ts';
+import { type Graph, upstreamOf } from '../graph.ts';
 import { cronProblem } from './cron.ts';
-import { errorProblem, warning, type Problem } from './problem.ts';
+import { errorProblem, type Problem, warning } from './problem.ts';
 
 /** A way to start, tokens and times that work, respond nodes that somebody hears. */
 export function checkTriggers(document: PipelineDocument, graph: Graph): readonly Problem[] {
-  const none = graph.triggers.length === 0 ? [errorProblem('no_trigger', 'Nothing starts this pipeline.', { hint: 'Add a trigger: manual, webhook or schedule.' })] : [];
+  const none =
+    graph.triggers.length === 0
+      ? [
+          errorProblem('no_trigger', 'Nothing starts this pipeline.', {
+            hint: 'Add a trigger: manual, webhook or schedule.',
+          }),
+        ]
+      : [];
   return [...none, ...doubledTokens(document), ...schedules(document), ...responds(document, graph)];
 }
 
@@ -13,11 +20,18 @@ function doubledTokens(document: PipelineDocument): readonly Problem[] {
   const seen = new Map<string, string>();
   const problems: Problem[] = [];
   for (const node of document.nodes) {
-    const token = node.config['token'];
+    const token = node.config.token;
     if (node.type !== 'trigger.webhook' || typeof token !== 'string') continue;
     const first = seen.get(token);
     if (first === undefined) seen.set(token, node.id);
-    else problems.push(errorProblem('duplicate_token', `"${first}" and "${node.id}" have the same webhook token.`, { node: node.id, path: ['token'], hint: 'Give each its own token.' }));
+    else
+      problems.push(
+        errorProblem('duplicate_token', `"${first}" and "${node.id}" have the same webhook token.`, {
+          node: node.id,
+          path: ['token'],
+          hint: 'Give each its own token.',
+        }),
+      );
   }
   return problems;
 }
@@ -28,8 +42,22 @@ function schedules(document: PipelineDocument): readonly Problem[] {
     const { cron, timezone } = node.config;
     const problems: Problem[] = [];
     const wrong = typeof cron === 'string' ? cronProblem(cron) : null;
-    if (wrong !== null) problems.push(errorProblem('invalid_cron', wrong, { node: node.id, path: ['cron'], hint: 'Minute, hour, day of month, month, day of week; for instance 0 9 * * 1-5.' }));
-    if (typeof timezone === 'string' && !isTimezone(timezone)) problems.push(errorProblem('invalid_timezone', `"${timezone}" is not a time zone.`, { node: node.id, path: ['timezone'], hint: 'An IANA name such as Europe/Berlin.' }));
+    if (wrong !== null)
+      problems.push(
+        errorProblem('invalid_cron', wrong, {
+          node: node.id,
+          path: ['cron'],
+          hint: 'Minute, hour, day of month, month, day of week; for instance 0 9 * * 1-5.',
+        }),
+      );
+    if (typeof timezone === 'string' && !isTimezone(timezone))
+      problems.push(
+        errorProblem('invalid_timezone', `"${timezone}" is not a time zone.`, {
+          node: node.id,
+          path: ['timezone'],
+          hint: 'An IANA name such as Europe/Berlin.',
+        }),
+      );
     return problems;
   });
 }
@@ -44,14 +72,26 @@ function isTimezone(name: string): boolean {
 }
 
 function responds(document: PipelineDocument, graph: Graph): readonly Problem[] {
-  const webhooks = document.nodes.filter((node) => node.type === 'trigger.webhook' && node.config['mode'] === 'respond').map((node) => node.id);
+  const webhooks = document.nodes
+    .filter((node) => node.type === 'trigger.webhook' && node.config.mode === 'respond')
+    .map((node) => node.id);
   const answering = document.nodes.filter((node) => node.type === 'respond');
   const silent = answering
     .filter((node) => !reachedFrom(graph, node.id, webhooks))
-    .map((node) => warning('respond_unheard', `Nobody waits for the answer of "${node.id}".`, { node: node.id, hint: 'Set a webhook trigger before it to answer with "respond".' }));
+    .map((node) =>
+      warning('respond_unheard', `Nobody waits for the answer of "${node.id}".`, {
+        node: node.id,
+        hint: 'Set a webhook trigger before it to answer with "respond".',
+      }),
+    );
   const waiting = webhooks
     .filter((id) => !answering.some((node) => reachedFrom(graph, node.id, [id])))
-    .map((id) => warning('respond_missing', `"${id}" waits for a Respond node, but none follows it.`, { node: id, hint: 'Add a Respond node, or answer with the last step.' }));
+    .map((id) =>
+      warning('respond_missing', `"${id}" waits for a Respond node, but none follows it.`, {
+        node: id,
+        hint: 'Add a Respond node, or answer with the last step.',
+      }),
+    );
   return [...silent, ...waiting];
 }
 

@@ -12,5 +12,10 @@ import { checkTriggers } from './triggers.ts';
  */
 export function validate(document: PipelineDocument): readonly Problem[] {
   const graph = compileGraph(document);
-  return [...checkNodes(document), ...checkStructure(document, graph), ...checkTriggers(document, graph), ...checkExpressions(graph)];
+  return [
+    ...checkNodes(document),
+    ...checkStructure(document, graph),
+    ...checkTriggers(document, graph),
+    ...checkExpressions(graph),
+  ];
 }
