@@ -39,7 +39,7 @@ export class JinjaTemplate {
       tools: conversation.tools.length === 0 ? null : sortKeys(conversation.tools),
       add_generation_prompt: true,
     };
-    const text = this.#template.render(this.#guard(values) as Record<string, unknown>);
+    const text = this.#template.render(Object.fromEntries(Object.entries(values).map(([name, value]) => [name, this.#guard(value)])));
     return text
       .split(this.#pattern)
       .map((part, i): Segment => (i % 2 === 1 ? { kind: 'control', text: part } : { kind: 'text', text: this.#restore(part) }))

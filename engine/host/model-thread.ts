@@ -1,6 +1,4 @@
 /* The HTTP thread's view of the model thread. */
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { GenerationRequest } from './generation.ts';
 import type { EngineStats, FromModel, RequestEvent, ToModel } from './model-protocol.ts';
@@ -93,10 +91,8 @@ export class ModelThread {
   }
 }
 
-/** The built file stands beside main.js. From source Node 20 needs tsx, which has to be registered inside the thread. */
+/** Built, the thread's file stands beside main.js; from source it is TypeScript and comes in through a small loader. */
 function openWorker(folder: string): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./model-worker.js', import.meta.url), { workerData: { folder } });
-  const source = JSON.stringify(new URL('./model-worker.ts', import.meta.url).href);
-  const tsx = JSON.stringify(pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm/api')).href);
-  return new Worker(`import(${tsx}).then(({ register }) => { register(); return import(${source}); })`, { eval: true, workerData: { folder } });
+  const file = import.meta.url.endsWith('.ts') ? './model-worker-source.mjs' : './model-worker.js';
+  return new Worker(new URL(file, import.meta.url), { workerData: { folder } });
 }

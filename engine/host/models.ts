@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { readConfig } from '../reference/config.ts';
+import { CheckpointRefused, readConfig } from '../reference/config.ts';
 import type { Conversation } from './conversation.ts';
 import { JinjaTemplate } from './jinja-template.ts';
 import { renderPrompt } from './template.ts';
@@ -36,6 +36,8 @@ export function readModelCard(path: string): ModelCard {
   const folder = resolve(path);
   const config = readConfig(folder);
   const tokenizer = Tokenizer.load(folder);
+  const highest = Math.max(tokenizer.vocabulary.pieces.length - 1, ...tokenizer.vocabulary.controlByText.values());
+  if (highest >= config.vocabSize) throw new CheckpointRefused(`the tokenizer gives id ${highest}, but config.json says vocab_size ${config.vocabSize}`);
   const { endOfText, endOfMessage, endOfTurn } = tokenizer.vocabulary.control;
   const stops = [...new Set([...config.eosTokenIds, ...generationStops(folder), endOfText, endOfMessage, endOfTurn])];
   return { id: basename(folder), folder, contextWindow: config.maxPositions, vocabSize: config.vocabSize, stops, tokenizer, ...chooseRenderer(folder, tokenizer) };

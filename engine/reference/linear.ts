@@ -42,7 +42,7 @@ function fourTokens(w: Matrix, x: Float32Array, token: number, out: Float32Array
     out[o0 + 2 * rows + r] = a2; out[o0 + 2 * rows + r + 1] = b2;
     out[o0 + 3 * rows + r] = a3; out[o0 + 3 * rows + r + 1] = b3;
   }
-  if (even < rows) for (let t = token; t < token + 4; t++) out[t * rows + even] = dot(data, even * columns, x, t * columns, columns);
+  if (even < rows) for (let t = token; t < token + 4; t++) out[t * rows + even] = rowDot(w, even, x, t * columns);
 }
 
 function oneToken(w: Matrix, x: Float32Array, token: number, out: Float32Array): void {
@@ -65,13 +65,12 @@ function oneToken(w: Matrix, x: Float32Array, token: number, out: Float32Array):
     }
     out[ot + r] = a; out[ot + r + 1] = b; out[ot + r + 2] = d; out[ot + r + 3] = e;
   }
-  for (; r < rows; r++) out[ot + r] = dot(data, r * columns, x, xt, columns);
+  for (; r < rows; r++) out[ot + r] = rowDot(w, r, x, xt);
 }
 
-// Five parameters: an object here would cost an allocation for every row.
-function dot(a: Float32Array, from: number, b: Float32Array, at: number, count: number): number {
+function rowDot({ columns, data }: Matrix, row: number, x: Float32Array, at: number): number {
   let sum = 0;
-  for (let c = 0; c < count; c++) sum += a[from + c] * b[at + c];
+  for (let c = 0; c < columns; c++) sum += data[row * columns + c] * x[at + c];
   return sum;
 }
 
