@@ -33,11 +33,23 @@ const DEFAULT_IDLE_MS = 120_000;
  * abort closes the connection. Sends nothing twice by itself: taking again is the loop's decision.
  */
 export function createChatModel(options: ChatModelOptions): ChatModel {
-  const connection: Connection = { ...options, baseUrl: options.baseUrl.replace(/\/+$/, ''), idleMs: options.idleMs ?? DEFAULT_IDLE_MS, counts: options.dialect === 'openai' ? false : null };
+  const connection: Connection = {
+    ...options,
+    baseUrl: options.baseUrl.replace(/\/+$/, ''),
+    idleMs: options.idleMs ?? DEFAULT_IDLE_MS,
+    counts: options.dialect === 'openai' ? false : null,
+  };
   return {
     async chat(request, { signal, onDelta }) {
-      const resume = request.resume && request.resume.tokens.length > 0 && (await canContinue(connection, request, signal)) ? request.resume : null;
-      const body = chatBody(request, { model: connection.model, dialect: connection.dialect, partial: resume?.tokens ?? null });
+      const resume =
+        request.resume && request.resume.tokens.length > 0 && (await canContinue(connection, request, signal))
+          ? request.resume
+          : null;
+      const body = chatBody(request, {
+        model: connection.model,
+        dialect: connection.dialect,
+        partial: resume?.tokens ?? null,
+      });
       return watched(connection, signal, async (inner, alive) => {
         const answer = await post(connection, '/chat/completions', body, inner);
         alive();
@@ -60,7 +72,11 @@ async function canContinue(connection: Connection, request: ChatRequest, signal:
 
 const Count = z.object({ count: z.number().int() });
 
-async function tokenize(connection: Connection, request: Pick<ChatRequest, 'messages' | 'tools'>, signal: AbortSignal): Promise<number | null> {
+async function tokenize(
+  connection: Connection,
+  request: Pick<ChatRequest, 'messages' | 'tools'>,
+  signal: AbortSignal,
+): Promise<number | null> {
   if (connection.counts === false) return null;
   return watched(connection, signal, async (inner) => {
     const answer = await post(connection, '/tokenize', tokenizeBody(request, connection.model), inner);
@@ -79,14 +95,20 @@ async function tokenize(connection: Connection, request: Pick<ChatRequest, 'mess
 /** Rather too many than too few: three bytes a token, and some for the marks around each message. */
 function estimateTokens(request: Pick<ChatRequest, 'messages' | 'tools'>): number {
   const BYTES_PER_TOKEN = 3;
-  return Math.ceil(Buffer.byteLength(JSON.stringify(request.messages) + JSON.stringify(request.tools)) / BYTES_PER_TOKEN);
+  return Math.ceil(
+    Buffer.byteLength(JSON.stringify(request.messages) + JSON.stringify(request.tools)) / BYTES_PER_TOKEN,
+  );
 }
 
 async function post(connection: Connection, path: string, body: string, signal: AbortSignal): Promise<HttpAnswer> {
   try {
     return await connection.http(`${connection.baseUrl}${path}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'text/event-stream, application/json', ...(connection.apiKey ? { authorization: `Bearer ${connection.apiKey}` } : {}) },
+      headers: {
+        'content-type': 'application/json',
+        accept: 'text/event-stream, application/json',
+        ...(connection.apiKey ? { authorization: `Bearer ${connection.apiKey}` } : {}),
+      },
       body,
       signal,
     });
@@ -126,10 +148,18 @@ async function readEvents(answer: HttpAnswer, turn: TurnCollector, alive: () => 
 }
 
 const brokenStream = (cause?: unknown): ModelError =>
-  new ModelError('model_failed', 'the connection to the model server broke before the turn was finished', { retryable: true, hint: 'The model server may have been restarted.', cause });
+  new ModelError('model_failed', 'the connection to the model server broke before the turn was finished', {
+    retryable: true,
+    hint: 'The model server may have been restarted.',
+    cause,
+  });
 
 /** Runs `act` under a signal that also fires when nothing was heard for `idleMs`. */
-async function watched<T>(connection: Connection, signal: AbortSignal, act: (signal: AbortSignal, alive: () => void) => Promise<T>): Promise<T> {
+async function watched<T>(
+  connection: Connection,
+  signal: AbortSignal,
+  act: (signal: AbortSignal, alive: () => void) => Promise<T>,
+): Promise<T> {
   signal.throwIfAborted();
   const { clock, idleMs } = connection;
   const hung = new AbortController();
@@ -148,7 +178,11 @@ async function watched<T>(connection: Connection, signal: AbortSignal, act: (sig
   } catch (error) {
     signal.throwIfAborted();
     if (hung.signal.aborted) {
-      throw new ModelError('model_idle', `the model server sent nothing for ${Math.round(idleMs / 1000)} s`, { retryable: true, hint: 'The model server may be overloaded or hung.', cause: error });
+      throw new ModelError('model_idle', `the model server sent nothing for ${Math.round(idleMs / 1000)} s`, {
+        retryable: true,
+        hint: 'The model server may be overloaded or hung.',
+        cause: error,
+      });
     }
     throw error;
   } finally {
@@ -159,12 +193,24 @@ async function watched<T>(connection: Connection, signal: AbortSignal, act: (sig
 async function statusError(connection: Connection, answer: HttpAnswer): Promise<ModelError> {
   const text = (await answer.text().catch(() => '')).slice(0, 2_000);
   const why = messageIn(text) ?? `status ${answer.status}`;
-  const of = (code: ConstructorParameters<typeof ModelError>[0], retryable: boolean, hint: string): ModelError => new ModelError(code, `the model server refused the request: ${why}`, { retryable, hint });
-  if (answer.status === 401 || answer.status === 403) return of('model_unauthorized', false, 'Check the key of the model connection.');
-  if (answer.status === 404) return of('model_not_found', false, `Does the server know the model ${JSON.stringify(connection.model)}, and does the base URL end in /v1?`);
-  if (answer.status === 408 || answer.status === 425 || answer.status === 429 || answer.status === 503) return of('model_overloaded', true, 'The server is busy, loading, or limits requests.');
+  const of = (code: ConstructorParameters<typeof ModelError>[0], retryable: boolean, hint: string): ModelError =>
+    new ModelError(code, `the model server refused the request: ${why}`, { retryable, hint });
+  if (answer.status === 401 || answer.status === 403)
+    return of('model_unauthorized', false, 'Check the key of the model connection.');
+  if (answer.status === 404)
+    return of(
+      'model_not_found',
+      false,
+      `Does the server know the model ${JSON.stringify(connection.model)}, and does the base URL end in /v1?`,
+    );
+  if (answer.status === 408 || answer.status === 425 || answer.status === 429 || answer.status === 503)
+    return of('model_overloaded', true, 'The server is busy, loading, or limits requests.');
   if (answer.status >= 500) return of('model_failed', true, 'See the log of the model server.');
-  return of('model_refused', false, 'The request does not suit this model: often the prompt is longer than its context.');
+  return of(
+    'model_refused',
+    false,
+    'The request does not suit this model: often the prompt is longer than its context.',
+  );
 }
 
 const ErrorBody = z.object({ error: z.union([z.string(), z.object({ message: z.string() })]) });

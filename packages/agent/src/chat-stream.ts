@@ -9,9 +9,23 @@ import { ModelError } from './errors.ts';
  */
 
 const text = z.string().nullish();
-const WireCall = z.object({ index: z.number().nullish(), id: text, function: z.object({ name: text, arguments: text }).nullish() });
-const WireDelta = z.object({ content: text, reasoning_content: text, reasoning: text, tool_calls: z.array(WireCall).nullish() });
-const WireChoice = z.object({ delta: WireDelta.nullish(), message: WireDelta.nullish(), finish_reason: text, token_ids: z.array(z.number()).nullish() });
+const WireCall = z.object({
+  index: z.number().nullish(),
+  id: text,
+  function: z.object({ name: text, arguments: text }).nullish(),
+});
+const WireDelta = z.object({
+  content: text,
+  reasoning_content: text,
+  reasoning: text,
+  tool_calls: z.array(WireCall).nullish(),
+});
+const WireChoice = z.object({
+  delta: WireDelta.nullish(),
+  message: WireDelta.nullish(),
+  finish_reason: text,
+  token_ids: z.array(z.number()).nullish(),
+});
 const WireUsage = z.object({
   prompt_tokens: z.number(),
   completion_tokens: z.number(),
@@ -21,7 +35,9 @@ const WireChunk = z.object({
   model: text,
   choices: z.array(WireChoice).nullish(),
   usage: WireUsage.nullish(),
-  error: z.union([z.string(), z.object({ message: text, code: z.union([z.string(), z.number()]).nullish(), type: text })]).nullish(),
+  error: z
+    .union([z.string(), z.object({ message: text, code: z.union([z.string(), z.number()]).nullish(), type: text })])
+    .nullish(),
 });
 
 type OpenCall = { id: string; index: number | null; name: string; pieces: string[] };
@@ -41,7 +57,14 @@ export type Prefix = { readonly thought: string; readonly text: string; readonly
 
 /** A collector that goes on after `prefix` and reports what is new to `onDelta`. */
 export function collectTurn(model: string, prefix: Prefix | null, onDelta: (delta: ChatDelta) => void): TurnCollector {
-  const turn = { model, thought: prefix?.thought ?? '', text: prefix?.text ?? '', tokens: [...(prefix?.tokens ?? [])], finishReason: '', usage: { prompt: 0, completion: 0, cached: 0 } };
+  const turn = {
+    model,
+    thought: prefix?.thought ?? '',
+    text: prefix?.text ?? '',
+    tokens: [...(prefix?.tokens ?? [])],
+    finishReason: '',
+    usage: { prompt: 0, completion: 0, cached: 0 },
+  };
   const calls: OpenCall[] = [];
   const takeChoice = (choice: z.infer<typeof WireChoice>): void => {
     const delta = choice.delta ?? choice.message ?? {};
@@ -54,7 +77,8 @@ export function collectTurn(model: string, prefix: Prefix | null, onDelta: (delt
     for (const piece of delta.tool_calls ?? []) addPiece(calls, piece);
     if (choice.finish_reason) turn.finishReason = choice.finish_reason;
     // what is continued later must end before a call: half a call cannot be told from its pieces
-    if (calls.length === 0 && (thought !== '' || said !== '' || tokens.length > 0)) onDelta({ thought, text: said, tokens });
+    if (calls.length === 0 && (thought !== '' || said !== '' || tokens.length > 0))
+      onDelta({ thought, text: said, tokens });
   };
   return {
     take(data) {
@@ -63,7 +87,12 @@ export function collectTurn(model: string, prefix: Prefix | null, onDelta: (delt
       if (chunk.model) turn.model = chunk.model;
       const choice = chunk.choices?.[0];
       if (choice) takeChoice(choice);
-      if (chunk.usage) turn.usage = { prompt: chunk.usage.prompt_tokens, completion: chunk.usage.completion_tokens, cached: chunk.usage.prompt_tokens_details?.cached_tokens ?? 0 };
+      if (chunk.usage)
+        turn.usage = {
+          prompt: chunk.usage.prompt_tokens,
+          completion: chunk.usage.completion_tokens,
+          cached: chunk.usage.prompt_tokens_details?.cached_tokens ?? 0,
+        };
     },
     get finished() {
       return turn.finishReason !== '';
@@ -72,9 +101,14 @@ export function collectTurn(model: string, prefix: Prefix | null, onDelta: (delt
       model: turn.model,
       thought: turn.thought,
       text: turn.text,
-      calls: calls.filter((call) => call.name !== '').map((call) => ({ id: call.id, name: call.name, arguments: call.pieces.join('') || '{}' })),
+      calls: calls
+        .filter((call) => call.name !== '')
+        .map((call) => ({ id: call.id, name: call.name, arguments: call.pieces.join('') || '{}' })),
       finishReason: turn.finishReason,
-      usage: { ...turn.usage, completion: prefix ? Math.max(turn.usage.completion, turn.tokens.length) : turn.usage.completion },
+      usage: {
+        ...turn.usage,
+        completion: prefix ? Math.max(turn.usage.completion, turn.tokens.length) : turn.usage.completion,
+      },
       ...(turn.tokens.length > 0 ? { tokens: turn.tokens } : {}),
     }),
   };
@@ -99,16 +133,24 @@ function parseChunk(data: string): z.infer<typeof WireChunk> {
   try {
     return WireChunk.parse(JSON.parse(data));
   } catch (error) {
-    throw new ModelError('model_protocol', `the model server sent something that is not a chat completion: ${data.slice(0, 200)}`, {
-      retryable: false,
-      hint: 'Check that the base URL of the model connection ends in /v1 and speaks the OpenAI chat protocol.',
-      cause: error,
-    });
+    throw new ModelError(
+      'model_protocol',
+      `the model server sent something that is not a chat completion: ${data.slice(0, 200)}`,
+      {
+        retryable: false,
+        hint: 'Check that the base URL of the model connection ends in /v1 and speaks the OpenAI chat protocol.',
+        cause: error,
+      },
+    );
   }
 }
 
 function streamError(error: NonNullable<z.infer<typeof WireChunk>['error']>): ModelError {
   const message = typeof error === 'string' ? error : (error.message ?? 'no reason given');
-  const retryable = typeof error === 'string' || !/invalid|bad_request|context_length/.test(`${error.type} ${error.code}`);
-  return new ModelError('model_failed', `the model server broke the turn off: ${message}`, { retryable, hint: 'See the log of the model server.' });
+  const retryable =
+    typeof error === 'string' || !/invalid|bad_request|context_length/.test(`${error.type} ${error.code}`);
+  return new ModelError('model_failed', `the model server broke the turn off: ${message}`, {
+    retryable,
+    hint: 'See the log of the model server.',
+  });
 }

@@ -4,7 +4,10 @@ import type { ChatMessage, ChatRequest, ToolDeclaration } from './contract.ts';
 export type Dialect = 'kimi' | 'openai';
 
 /** The body of `POST /chat/completions`. Streams, with usage at the end. */
-export function chatBody(request: ChatRequest, options: { readonly model: string; readonly dialect: Dialect; readonly partial: readonly number[] | null }): string {
+export function chatBody(
+  request: ChatRequest,
+  options: { readonly model: string; readonly dialect: Dialect; readonly partial: readonly number[] | null },
+): string {
   return JSON.stringify({
     model: options.model,
     messages: request.messages.map((message) => wireMessage(message, options.dialect)),
@@ -20,14 +23,20 @@ export function chatBody(request: ChatRequest, options: { readonly model: string
 }
 
 /** The body of `POST /tokenize`. */
-export const tokenizeBody = (request: { readonly messages: readonly ChatMessage[]; readonly tools: readonly ToolDeclaration[] }, model: string): string =>
+export const tokenizeBody = (
+  request: { readonly messages: readonly ChatMessage[]; readonly tools: readonly ToolDeclaration[] },
+  model: string,
+): string =>
   JSON.stringify({
     model,
     messages: request.messages.map((message) => wireMessage(message, 'kimi')),
     ...(request.tools.length > 0 ? { tools: request.tools.map(wireTool) } : {}),
   });
 
-const wireTool = (tool: ToolDeclaration) => ({ type: 'function', function: { name: tool.name, description: tool.description, parameters: tool.parameters } });
+const wireTool = (tool: ToolDeclaration) => ({
+  type: 'function',
+  function: { name: tool.name, description: tool.description, parameters: tool.parameters },
+});
 
 function wireMessage(message: ChatMessage, dialect: Dialect): Record<string, unknown> {
   switch (message.role) {
@@ -42,7 +51,15 @@ function wireMessage(message: ChatMessage, dialect: Dialect): Record<string, unk
         content: message.content === '' && message.calls.length > 0 && dialect === 'openai' ? null : message.content,
         // both spellings: vLLM reads `reasoning`, the family's own servers `reasoning_content`
         ...(dialect === 'kimi' ? { reasoning_content: message.reasoning, reasoning: message.reasoning } : {}),
-        ...(message.calls.length > 0 ? { tool_calls: message.calls.map((call) => ({ id: call.id, type: 'function', function: { name: call.name, arguments: call.arguments } })) } : {}),
+        ...(message.calls.length > 0
+          ? {
+              tool_calls: message.calls.map((call) => ({
+                id: call.id,
+                type: 'function',
+                function: { name: call.name, arguments: call.arguments },
+              })),
+            }
+          : {}),
       };
   }
 }

@@ -10,11 +10,20 @@ export interface Clock {
 /** A chat message as the OpenAI protocol has it, with the thought sent back. */
 export type ChatMessage =
   | { readonly role: 'system' | 'user'; readonly content: string }
-  | { readonly role: 'assistant'; readonly content: string; readonly reasoning: string; readonly calls: readonly ToolCall[] }
+  | {
+      readonly role: 'assistant';
+      readonly content: string;
+      readonly reasoning: string;
+      readonly calls: readonly ToolCall[];
+    }
   | { readonly role: 'tool'; readonly callId: string; readonly content: string };
 
 /** A tool as the model is told of it. `parameters` is a JSON Schema; member order is sent as it is. */
-export type ToolDeclaration = { readonly name: string; readonly description: string; readonly parameters: Record<string, unknown> };
+export type ToolDeclaration = {
+  readonly name: string;
+  readonly description: string;
+  readonly parameters: Record<string, unknown>;
+};
 
 /** One turn to be taken. `seed` makes the sampling repeatable where the server can. */
 export type ChatRequest = {
@@ -64,11 +73,17 @@ export interface Tool {
   readonly policy: UnknownOutcomePolicy;
   call(args: Record<string, unknown>, context: { signal: AbortSignal; idempotencyKey: string }): Promise<string>;
   /** For the policy `verify`: the result of the call made under this key, or null when the other side knows of none (it is then made again). */
-  verify?(args: Record<string, unknown>, context: { signal: AbortSignal; idempotencyKey: string }): Promise<string | null>;
+  verify?(
+    args: Record<string, unknown>,
+    context: { signal: AbortSignal; idempotencyKey: string },
+  ): Promise<string | null>;
 }
 
 /** Events an agent writes about its own step. */
-export type AgentEvent = Extract<EventBody, { kind: `turn.${string}` | `thought.${string}` | `tool.${string}` | 'window.compacted' | 'budget.spent' | 'note' }>;
+export type AgentEvent = Extract<
+  EventBody,
+  { kind: `turn.${string}` | `thought.${string}` | `tool.${string}` | 'window.compacted' | 'budget.spent' | 'note' }
+>;
 
 /** The agent's port to the journal: fenced, in order, one transaction a call. Throws `LeaseLost` or `StopRequested` (see errors.ts). */
 export interface AgentJournal {
@@ -99,7 +114,13 @@ export type AgentRequest = {
 };
 
 /** The accepted answer; `usage` sums all takes, refused ones too. `partial`: the turns were used up before the model was done. */
-export type AgentResult = { readonly text: string; readonly turns: number; readonly calls: number; readonly usage: Usage; readonly partial: boolean };
+export type AgentResult = {
+  readonly text: string;
+  readonly turns: number;
+  readonly calls: number;
+  readonly usage: Usage;
+  readonly partial: boolean;
+};
 
 /** Everything outside the loop. */
 export type AgentPorts = {
@@ -113,4 +134,8 @@ export type AgentPorts = {
 };
 
 /** Runs the loop to its answer, beginning where `history` (this step's own events, in order) ends. */
-export type RunAgent = (request: AgentRequest, history: readonly JournalEvent[], ports: AgentPorts) => Promise<AgentResult>;
+export type RunAgent = (
+  request: AgentRequest,
+  history: readonly JournalEvent[],
+  ports: AgentPorts,
+) => Promise<AgentResult>;

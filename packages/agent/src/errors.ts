@@ -5,7 +5,15 @@
  *   ToolInDoubt     a person must decide about a call; the step waits with reason `decision`
  */
 
-export type ModelErrorCode = 'model_unreachable' | 'model_overloaded' | 'model_failed' | 'model_idle' | 'model_refused' | 'model_unauthorized' | 'model_not_found' | 'model_protocol';
+export type ModelErrorCode =
+  | 'model_unreachable'
+  | 'model_overloaded'
+  | 'model_failed'
+  | 'model_idle'
+  | 'model_refused'
+  | 'model_unauthorized'
+  | 'model_not_found'
+  | 'model_protocol';
 
 /** A request to the model did not end in a reply. */
 export class ModelError extends Error {
@@ -16,7 +24,11 @@ export class ModelError extends Error {
   /** What a person can do about it. */
   readonly hint: string;
 
-  constructor(code: ModelErrorCode, message: string, options: { readonly retryable: boolean; readonly hint: string; readonly cause?: unknown }) {
+  constructor(
+    code: ModelErrorCode,
+    message: string,
+    options: { readonly retryable: boolean; readonly hint: string; readonly cause?: unknown },
+  ) {
     super(message, { cause: options.cause });
     this.code = code;
     this.retryable = options.retryable;

@@ -15,13 +15,19 @@ const SAME_UNTIL_NOTE = 3;
 export const REPEATED_NOTE = 'Note: this call has now given the same result three times. Do something else, or answer.';
 
 /** Given in place of a result to a call that is not made. */
-export const BLOCKED = 'error: not called again, the result would be the same as three times before. Do something else, or answer.';
+export const BLOCKED =
+  'error: not called again, the result would be the same as three times before. Do something else, or answer.';
 
-const newestCalls = (state: AgentState): readonly CallRecord[] => keptTurns(state).flatMap((turn) => turn.calls).slice(-WATCHED_CALLS);
+const newestCalls = (state: AgentState): readonly CallRecord[] =>
+  keptTurns(state)
+    .flatMap((turn) => turn.calls)
+    .slice(-WATCHED_CALLS);
 
-const sameResult = (a: CallRecord | undefined, b: CallRecord | undefined): boolean => a?.result != null && b?.result != null && canonicalJson(a.result.value) === canonicalJson(b.result.value);
+const sameResult = (a: CallRecord | undefined, b: CallRecord | undefined): boolean =>
+  a?.result != null && b?.result != null && canonicalJson(a.result.value) === canonicalJson(b.result.value);
 
-const isBlocked = (record: CallRecord | undefined): boolean => record?.result != null && 'inline' in record.result.value && record.result.value.inline === BLOCKED;
+const isBlocked = (record: CallRecord | undefined): boolean =>
+  record?.result != null && 'inline' in record.result.value && record.result.value.inline === BLOCKED;
 
 const MOST_TURNS_WITHOUT_NEWS = 10;
 
@@ -46,5 +52,7 @@ export function needsNote(state: AgentState, record: CallRecord): boolean {
     .slice(Math.max(0, place + 1 - WATCHED_CALLS), place + 1)
     .filter((candidate) => callIdentity(candidate.call) === identity)
     .slice(-SAME_UNTIL_NOTE);
-  return last.length === SAME_UNTIL_NOTE && last.every((candidate) => sameResult(candidate, record)) && !isBlocked(record);
+  return (
+    last.length === SAME_UNTIL_NOTE && last.every((candidate) => sameResult(candidate, record)) && !isBlocked(record)
+  );
 }

@@ -30,7 +30,12 @@ export type TurnRecord = {
   progress: boolean;
 };
 
-export type Checkpoint = { readonly turn: number; readonly thought: string; readonly text: string; readonly tokens: readonly number[] };
+export type Checkpoint = {
+  readonly turn: number;
+  readonly thought: string;
+  readonly text: string;
+  readonly tokens: readonly number[];
+};
 
 export type AgentState = {
   readonly turns: TurnRecord[];
@@ -67,7 +72,11 @@ export const emptyState = (): AgentState => ({
   reached: new Set(),
 });
 
-const add = (a: Usage, b: Usage): Usage => ({ prompt: a.prompt + b.prompt, completion: a.completion + b.completion, cached: (a.cached ?? 0) + (b.cached ?? 0) });
+const add = (a: Usage, b: Usage): Usage => ({
+  prompt: a.prompt + b.prompt,
+  completion: a.completion + b.completion,
+  cached: (a.cached ?? 0) + (b.cached ?? 0),
+});
 
 /** Folds one event into the state, in place. Events of other kinds than the agent's are passed over. */
 export function foldEvent(state: AgentState, event: EventBody): void {
@@ -79,9 +88,18 @@ export function foldEvent(state: AgentState, event: EventBody): void {
       state.checkpoint = event.data;
       return;
     case 'turn.finished': {
-      const calls = event.data.calls.map((call): CallRecord => ({ call, policy: null, decision: null, inDoubt: false, result: null }));
+      const calls = event.data.calls.map(
+        (call): CallRecord => ({ call, policy: null, decision: null, inDoubt: false, result: null }),
+      );
       for (const record of calls) state.calls.set(record.call.id, record);
-      state.turns.push({ turn: event.data.turn, thought: event.data.thought, text: event.data.text, calls, takenBack: false, progress: false });
+      state.turns.push({
+        turn: event.data.turn,
+        thought: event.data.thought,
+        text: event.data.text,
+        calls,
+        takenBack: false,
+        progress: false,
+      });
       taken(state, event.data.turn, event.data.usage);
       return;
     }
@@ -143,7 +161,9 @@ function foldCall(state: AgentState, event: EventBody): void {
 
 /** Only a result that was never seen counts as getting further; else a circle of known pages would reset the retakes for ever. */
 function reach(state: AgentState, record: CallRecord): void {
-  const news = createHash('sha256').update(`${callIdentity(record.call)} ${canonicalJson(record.result?.value)}`).digest('base64');
+  const news = createHash('sha256')
+    .update(`${callIdentity(record.call)} ${canonicalJson(record.result?.value)}`)
+    .digest('base64');
   if (state.reached.has(news)) return;
   state.reached.add(news);
   state.retakes = 0;
@@ -152,7 +172,8 @@ function reach(state: AgentState, record: CallRecord): void {
 }
 
 /** How many calls these turns made. */
-export const callsOf = (turns: readonly TurnRecord[]): number => turns.reduce((sum, turn) => sum + turn.calls.length, 0);
+export const callsOf = (turns: readonly TurnRecord[]): number =>
+  turns.reduce((sum, turn) => sum + turn.calls.length, 0);
 
 /** Kept turns since the last that brought something new; all of them when none did. */
 export function turnsWithoutNews(state: AgentState): readonly TurnRecord[] {

@@ -12,11 +12,21 @@ export type HttpAnswer = {
  */
 export type HttpPort = (
   url: string,
-  init: { readonly method: 'GET' | 'POST'; readonly headers: Readonly<Record<string, string>>; readonly body?: string; readonly signal?: AbortSignal },
+  init: {
+    readonly method: 'GET' | 'POST';
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body?: string;
+    readonly signal?: AbortSignal;
+  },
 ) => Promise<HttpAnswer>;
 
 /** A page as the fetch tool gets it, decoded to text, after redirects. */
-export type Page = { readonly status: number; readonly url: string; readonly contentType: string; readonly text: string };
+export type Page = {
+  readonly status: number;
+  readonly url: string;
+  readonly contentType: string;
+  readonly text: string;
+};
 
 /**
  * The way to pages. Must apply the address rules on every hop. Rejects with an error that has a one-line `message`, and
@@ -28,4 +38,7 @@ export type PagePort = (url: string, options: { readonly signal: AbortSignal }) 
 export type CodePort = (code: string, options: { readonly signal: AbortSignal }) => Promise<string>;
 
 /** Finds documents, best first. */
-export type DocumentPort = (query: string, options: { readonly limit: number; readonly signal: AbortSignal }) => Promise<readonly { readonly title: string; readonly address: string }[]>;
+export type DocumentPort = (
+  query: string,
+  options: { readonly limit: number; readonly signal: AbortSignal },
+) => Promise<readonly { readonly title: string; readonly address: string }[]>;

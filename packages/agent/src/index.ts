@@ -1,3 +1,4 @@
+export { type ChatModelOptions, createChatModel, type Dialect } from './chat-model.ts';
 export type {
   AgentEvent,
   AgentJournal,
@@ -16,7 +17,6 @@ export type {
   ToolEffect,
   UnknownOutcomePolicy,
 } from './contract.ts';
-export { createChatModel, type ChatModelOptions, type Dialect } from './chat-model.ts';
 export { AgentFailure, type AgentFailureCode, ModelError, type ModelErrorCode, ToolInDoubt } from './errors.ts';
 export type { CodePort, DocumentPort, HttpAnswer, HttpPort, Page, PagePort } from './http.ts';
 export { runAgent } from './loop.ts';

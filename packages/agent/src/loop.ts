@@ -8,7 +8,7 @@ import { keptTurns, openTurn } from './history.ts';
 import { patiently } from './patience.ts';
 import { CALL_WITHOUT_TOOLS, CUT, failureFor, NO_PROGRESS, NOTHING_SAID, takeBack, takeTemperature } from './retake.ts';
 import { openSession, type Session } from './session.ts';
-import { chatRequest, type TakenTurn, takeTurn, type TurnRequest } from './turn.ts';
+import { chatRequest, type TakenTurn, type TurnRequest, takeTurn } from './turn.ts';
 import { buildMessages, planWindow } from './window.ts';
 
 /*
@@ -50,7 +50,13 @@ export const runAgent: RunAgent = async (request, history, ports) => {
 function answerOf({ state }: Session): AgentResult | null {
   const last = state.turns.at(-1);
   if (!last || last.takenBack || last.calls.length > 0) return null;
-  return { text: last.text, turns: state.turns.length, calls: state.calls.size, usage: state.usage, partial: state.turnsSpent };
+  return {
+    text: last.text,
+    turns: state.turns.length,
+    calls: state.calls.size,
+    usage: state.usage,
+    partial: state.turnsSpent,
+  };
 }
 
 async function takeNext(session: Session): Promise<void> {
@@ -75,12 +81,20 @@ async function takeNext(session: Session): Promise<void> {
 
 /** Takes that gave nothing do not use up turns, but there is an end to them too. */
 function turnsAreSpent({ request, state }: Session): boolean {
-  return state.turnsSpent || keptTurns(state).length >= request.maxTurns || state.lastTake >= 2 * request.maxTurns + request.retakes;
+  return (
+    state.turnsSpent ||
+    keptTurns(state).length >= request.maxTurns ||
+    state.lastTake >= 2 * request.maxTurns + request.retakes
+  );
 }
 
 async function openTake(session: Session, tools: readonly ToolDeclaration[], isLast: boolean): Promise<void> {
   const { request, ports, state } = session;
-  const hidden = await planWindow(request, state, { tools, load: session.load, count: (messages) => patiently(ports, () => ports.model.countTokens({ messages, tools })) });
+  const hidden = await planWindow(request, state, {
+    tools,
+    load: session.load,
+    count: (messages) => patiently(ports, () => ports.model.countTokens({ messages, tools })),
+  });
   const events: AgentEvent[] = [];
   if (hidden !== null) events.push({ kind: 'window.compacted', data: { hidden } });
   if (isLast && !state.turnsSpent) events.push({ kind: 'budget.spent', data: { budget: 'turns' } });
@@ -115,7 +129,11 @@ async function recordTurn(session: Session, turn: TurnRequest, taken: TakenTurn)
   for (const call of calls) {
     const checked = checkCall(session.ports.tools, call);
     const refusal = judgeCall(session.state, call) === 'block' ? BLOCKED : checked.ok ? null : checked.result;
-    if (refusal !== null) follow.push({ kind: 'tool.finished', data: { turn: turn.turn, call: call.id, result: { inline: refusal }, failed: true, ms: 0 } });
+    if (refusal !== null)
+      follow.push({
+        kind: 'tool.finished',
+        data: { turn: turn.turn, call: call.id, result: { inline: refusal }, failed: true, ms: 0 },
+      });
     else if (checked.ok) {
       intents += 1;
       follow.push({ kind: 'tool.started', data: { turn: turn.turn, call, policy: checked.tool.policy } });
@@ -155,8 +173,19 @@ function withOwnIds({ state }: Session, turn: number, calls: readonly ToolCall[]
 async function recordNothing(session: Session, turn: number, reply: ChatReply, reason: string): Promise<void> {
   const { state, request } = session;
   const events: AgentEvent[] = [
-    { kind: 'turn.incomplete', data: { turn, reason, thought: reply.thought, text: reply.text, usage: reply.usage, ...(reply.tokens ? { tokens: [...reply.tokens] } : {}) } },
+    {
+      kind: 'turn.incomplete',
+      data: {
+        turn,
+        reason,
+        thought: reply.thought,
+        text: reply.text,
+        usage: reply.usage,
+        ...(reply.tokens ? { tokens: [...reply.tokens] } : {}),
+      },
+    },
   ];
-  if (state.retakes < request.retakes) events.push(...takeBack(state, reason, state.retakes + 1), { kind: 'turn.started', data: { turn: turn + 1 } });
+  if (state.retakes < request.retakes)
+    events.push(...takeBack(state, reason, state.retakes + 1), { kind: 'turn.started', data: { turn: turn + 1 } });
   await session.write(() => events);
 }

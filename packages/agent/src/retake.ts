@@ -21,7 +21,12 @@ const TEMPERATURE_STEP = 0.5;
 
 /** The temperature of the next take: raised with each retake, to 1 at most unless the request itself asks for more. */
 export const takeTemperature = (request: AgentRequest, retakes: number): number =>
-  retakes === 0 ? request.temperature : Math.max(request.temperature, Math.min(1, Math.round((request.temperature + TEMPERATURE_STEP * retakes) * 100) / 100));
+  retakes === 0
+    ? request.temperature
+    : Math.max(
+        request.temperature,
+        Math.min(1, Math.round((request.temperature + TEMPERATURE_STEP * retakes) * 100) / 100),
+      );
 
 /** The events that take bad turns back after take number `retake` (from 1) in a row gave nothing for `reason`. */
 export function takeBack(state: AgentState, reason: string, retake: number): readonly AgentEvent[] {
@@ -31,7 +36,9 @@ export function takeBack(state: AgentState, reason: string, retake: number): rea
   if ((reason === NOTHING_SAID || reason === CUT) && retake === 1) return [];
   // nothing went wrong since the last new result, and yet no good answer twice: let it read that result again
   const from = good === kept.length && retake > 1 ? Math.max(good - 1, 0) : good;
-  const events: AgentEvent[] = kept.slice(from).map((turn) => ({ kind: 'turn.incomplete', data: { turn: turn.turn, reason: TAKEN_BACK } }));
+  const events: AgentEvent[] = kept
+    .slice(from)
+    .map((turn) => ({ kind: 'turn.incomplete', data: { turn: turn.turn, reason: TAKEN_BACK } }));
   const hidden = Math.min(state.hidden, callsOf(kept.slice(0, Math.max(from - 1, 0))));
   // what is seen must end with the last good result, even where that was hidden behind the bad turns
   if (hidden < state.hidden) events.push({ kind: 'window.compacted', data: { hidden } });
@@ -41,7 +48,11 @@ export function takeBack(state: AgentState, reason: string, retake: number): rea
 /** The error a step ends with when its retakes are used up. */
 export function failureFor(reason: string, takes: number): AgentFailure {
   const [code, message] = describe(reason);
-  return new AgentFailure(code, `${message} (after ${takes} takes in a row)`, 'Look at the last turns of the trace. A clearer prompt, a larger model or more retakes may help.');
+  return new AgentFailure(
+    code,
+    `${message} (after ${takes} takes in a row)`,
+    'Look at the last turns of the trace. A clearer prompt, a larger model or more retakes may help.',
+  );
 }
 
 function describe(reason: string): readonly [AgentFailureCode, string] {

@@ -31,7 +31,8 @@ export function openSession(request: AgentRequest, history: readonly JournalEven
   for (const event of history) foldEvent(state, event);
   const first = history[0];
   const shown = new Map<string, string>();
-  const loadWhole = async (record: CallRecord): Promise<string> => (record.result ? ports.journal.load(record.result.value) : '');
+  const loadWhole = async (record: CallRecord): Promise<string> =>
+    record.result ? ports.journal.load(record.result.value) : '';
   return {
     request,
     state,

@@ -23,15 +23,27 @@ const CHECKPOINT_SHARE = 1 / 16;
 type Partial = { thought: string; text: string; tokens: number[] };
 
 /** The request as it is hashed and sent; what is continued is not part of it, a continued turn is the same turn. */
-export const chatRequest = (turn: TurnRequest): ChatRequest => ({ messages: turn.messages, tools: turn.tools, temperature: turn.temperature, maxTokens: turn.maxTokens, seed: turn.seed });
+export const chatRequest = (turn: TurnRequest): ChatRequest => ({
+  messages: turn.messages,
+  tools: turn.tools,
+  temperature: turn.temperature,
+  maxTokens: turn.maxTokens,
+  seed: turn.seed,
+});
 
 /**
  * Takes one turn. A stream that breaks is continued from its last token where the model can, else taken again.
  * Every 2 s what has come is written as `thought.checkpointed`. Throws `ModelError`, what `write` throws, or the abort reason.
  */
-export async function takeTurn(turn: TurnRequest, ports: Pick<AgentPorts, 'model' | 'clock' | 'signal'>, write: (events: readonly AgentEvent[]) => Promise<void>): Promise<TakenTurn> {
+export async function takeTurn(
+  turn: TurnRequest,
+  ports: Pick<AgentPorts, 'model' | 'clock' | 'signal'>,
+  write: (events: readonly AgentEvent[]) => Promise<void>,
+): Promise<TakenTurn> {
   const begun = ports.clock.elapsed();
-  let known: Partial = turn.checkpoint ? { ...turn.checkpoint, tokens: [...turn.checkpoint.tokens] } : { thought: '', text: '', tokens: [] };
+  let known: Partial = turn.checkpoint
+    ? { ...turn.checkpoint, tokens: [...turn.checkpoint.tokens] }
+    : { thought: '', text: '', tokens: [] };
   const reply = await patiently(ports, async (alive) => {
     const stop = new AbortController();
     const writer = checkpointWriter(turn.turn, ports, write, (error) => stop.abort(error));
@@ -57,7 +69,12 @@ export async function takeTurn(turn: TurnRequest, ports: Pick<AgentPorts, 'model
 }
 
 /** Writes checkpoints one after another while the stream goes on; the first failure is reported and rethrown by `settle`. */
-function checkpointWriter(turn: number, ports: Pick<AgentPorts, 'clock'>, write: (events: readonly AgentEvent[]) => Promise<void>, onFailure: (error: unknown) => void) {
+function checkpointWriter(
+  turn: number,
+  ports: Pick<AgentPorts, 'clock'>,
+  write: (events: readonly AgentEvent[]) => Promise<void>,
+  onFailure: (error: unknown) => void,
+) {
   const begun = ports.clock.elapsed();
   let due = begun + CHECKPOINT_MS;
   let underWay: Promise<void> | null = null;
@@ -67,7 +84,12 @@ function checkpointWriter(turn: number, ports: Pick<AgentPorts, 'clock'>, write:
       const now = ports.clock.elapsed();
       if (now < due || underWay || failure) return;
       due = now + Math.max(CHECKPOINT_MS, (now - begun) * CHECKPOINT_SHARE);
-      underWay = write([{ kind: 'thought.checkpointed', data: { turn, thought: partial.thought, text: partial.text, tokens: [...partial.tokens] } }])
+      underWay = write([
+        {
+          kind: 'thought.checkpointed',
+          data: { turn, thought: partial.thought, text: partial.text, tokens: [...partial.tokens] },
+        },
+      ])
         .catch((error: unknown) => {
           failure = { error };
           onFailure(error);

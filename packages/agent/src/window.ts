@@ -9,13 +9,21 @@ import { type AgentState, type CallRecord, callsOf, visibleTurns } from './histo
 /** Reads the text of a result. */
 export type LoadResult = (record: CallRecord) => Promise<string>;
 
-const noteAbout = (hidden: number): ChatMessage => ({ role: 'system', content: `Earlier steps 1-${hidden} are hidden.` });
+const noteAbout = (hidden: number): ChatMessage => ({
+  role: 'system',
+  content: `Earlier steps 1-${hidden} are hidden.`,
+});
 
 /** Where ids are the family's own, the number goes on after the hidden calls, whatever the journal had to call it. */
-const shownId = (record: CallRecord, position: number): string => (/^functions\..+:\d+/.test(record.call.id) ? `functions.${record.call.name}:${position}` : record.call.id);
+const shownId = (record: CallRecord, position: number): string =>
+  /^functions\..+:\d+/.test(record.call.id) ? `functions.${record.call.name}:${position}` : record.call.id;
 
 /** The messages of the next turn. */
-export async function buildMessages(request: AgentRequest, state: AgentState, load: LoadResult): Promise<readonly ChatMessage[]> {
+export async function buildMessages(
+  request: AgentRequest,
+  state: AgentState,
+  load: LoadResult,
+): Promise<readonly ChatMessage[]> {
   const messages: ChatMessage[] = [];
   if (request.system !== '') messages.push({ role: 'system', content: request.system });
   messages.push({ role: 'user', content: request.prompt });
@@ -43,7 +51,11 @@ export async function buildMessages(request: AgentRequest, state: AgentState, lo
 export async function planWindow(
   request: AgentRequest,
   state: AgentState,
-  port: { readonly tools: readonly ToolDeclaration[]; readonly load: LoadResult; count(messages: readonly ChatMessage[]): Promise<number> },
+  port: {
+    readonly tools: readonly ToolDeclaration[];
+    readonly load: LoadResult;
+    count(messages: readonly ChatMessage[]): Promise<number>;
+  },
 ): Promise<number | null> {
   const visible = visibleTurns(state);
   if (visible.length < 2 || (await fitsForSure(request, state, port))) return null;
@@ -54,13 +66,25 @@ export async function planWindow(
 }
 
 /** Bytes are at least as many as tokens, template marks included in the allowance: a prompt that fits so needs no count. */
-async function fitsForSure(request: AgentRequest, state: AgentState, port: { readonly tools: readonly ToolDeclaration[]; readonly load: LoadResult }): Promise<boolean> {
+async function fitsForSure(
+  request: AgentRequest,
+  state: AgentState,
+  port: { readonly tools: readonly ToolDeclaration[]; readonly load: LoadResult },
+): Promise<boolean> {
   const MARKS_PER_MESSAGE = 16;
-  let bound = Buffer.byteLength(JSON.stringify(port.tools)) + Buffer.byteLength(request.system) + Buffer.byteLength(request.prompt) + 8 * MARKS_PER_MESSAGE;
+  let bound =
+    Buffer.byteLength(JSON.stringify(port.tools)) +
+    Buffer.byteLength(request.system) +
+    Buffer.byteLength(request.prompt) +
+    8 * MARKS_PER_MESSAGE;
   for (const turn of visibleTurns(state)) {
     bound += Buffer.byteLength(turn.text) + Buffer.byteLength(turn.thought) + MARKS_PER_MESSAGE;
     for (const record of turn.calls) {
-      bound += Buffer.byteLength(record.call.arguments) + 2 * Buffer.byteLength(record.call.id) + Buffer.byteLength(await port.load(record)) + 2 * MARKS_PER_MESSAGE;
+      bound +=
+        Buffer.byteLength(record.call.arguments) +
+        2 * Buffer.byteLength(record.call.id) +
+        Buffer.byteLength(await port.load(record)) +
+        2 * MARKS_PER_MESSAGE;
       if (bound > request.windowTokens) return false;
     }
   }

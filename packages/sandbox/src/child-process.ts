@@ -23,7 +23,9 @@ export interface Child {
 /** The child's script when none is named: its source beside this source, or its bundle beside the bundle this stands in. */
 export function defaultEntry(): URL {
   const source = new URL('./child.ts', import.meta.url);
-  return import.meta.url.endsWith('.ts') && existsSync(source) ? source : new URL('./sandbox-child.js', import.meta.url);
+  return import.meta.url.endsWith('.ts') && existsSync(source)
+    ? source
+    : new URL('./sandbox-child.js', import.meta.url);
 }
 
 /** Starts a child with an empty environment. TypeScript sources are loaded through tsx, which only a checkout has. */
@@ -50,8 +52,17 @@ function watchChild(process: ChildProcess): Child {
     end ??= error;
     fail?.(end);
   };
-  process.on('error', (error) => die(new SandboxError('sandbox_crashed', `the sandbox process failed: ${error.message}`)));
-  process.on('exit', (code, signal) => die(new SandboxError('sandbox_crashed', `the sandbox process ended (${signal ?? code}) ${words}`.replace(/\s+/g, ' ').trim())));
+  process.on('error', (error) =>
+    die(new SandboxError('sandbox_crashed', `the sandbox process failed: ${error.message}`)),
+  );
+  process.on('exit', (code, signal) =>
+    die(
+      new SandboxError(
+        'sandbox_crashed',
+        `the sandbox process ended (${signal ?? code}) ${words}`.replace(/\s+/g, ' ').trim(),
+      ),
+    ),
+  );
   const ready = new Promise<void>((resolve) => process.once('message', () => resolve()));
   const kill = (why: SandboxError): void => {
     die(why);
@@ -63,7 +74,9 @@ function watchChild(process: ChildProcess): Child {
     },
     kill,
     carry(work, signal) {
-      const untimed: (() => void)[] = [after(START_MS, () => kill(new SandboxError('sandbox_crashed', 'the sandbox process did not start')))];
+      const untimed: (() => void)[] = [
+        after(START_MS, () => kill(new SandboxError('sandbox_crashed', 'the sandbox process did not start'))),
+      ];
       const onAbort = (): void => kill(new SandboxError('sandbox_aborted', 'the code was stopped'));
       return new Promise<Answer>((resolve, reject) => {
         fail = reject;
@@ -72,9 +85,19 @@ function watchChild(process: ChildProcess): Child {
         signal?.addEventListener('abort', onAbort);
         ready.then(() => {
           untimed.pop()?.();
-          untimed.push(after(work.limits.timeoutMs + GRACE_MS, () => kill(new SandboxError('sandbox_timeout', `the code ran longer than ${work.limits.timeoutMs} ms`))));
+          untimed.push(
+            after(work.limits.timeoutMs + GRACE_MS, () =>
+              kill(new SandboxError('sandbox_timeout', `the code ran longer than ${work.limits.timeoutMs} ms`)),
+            ),
+          );
           process.once('message', (answer: Answer) => resolve(answer));
-          if (end === null) process.send(work, (error) => error && die(new SandboxError('sandbox_crashed', `the sandbox process cannot be reached: ${error.message}`)));
+          if (end === null)
+            process.send(
+              work,
+              (error) =>
+                error &&
+                die(new SandboxError('sandbox_crashed', `the sandbox process cannot be reached: ${error.message}`)),
+            );
         });
       }).finally(() => {
         fail = null;

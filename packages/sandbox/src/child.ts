@@ -6,7 +6,8 @@ import type { Work } from './messages.ts';
  * parent is gone.
  */
 
-const isWork = (message: unknown): message is Work => typeof message === 'object' && message !== null && 'code' in message && 'limits' in message;
+const isWork = (message: unknown): message is Work =>
+  typeof message === 'object' && message !== null && 'code' in message && 'limits' in message;
 
 const newInstance = await loadInterpreter();
 process.on('disconnect', () => process.exit(0));

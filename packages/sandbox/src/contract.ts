@@ -18,14 +18,28 @@ export type SandboxOptions = { readonly limits?: Partial<SandboxLimits>; readonl
  */
 export interface Sandbox {
   /** Runs a script; `text` is `String(value)` of its last expression (a promise is awaited). */
-  runScript(code: string, options?: SandboxOptions): Promise<{ readonly text: string; readonly console: readonly string[] }>;
+  runScript(
+    code: string,
+    options?: SandboxOptions,
+  ): Promise<{ readonly text: string; readonly console: readonly string[] }>;
   /** Runs a function body over `input`; `value` is what it returned, as JSON (undefined becomes null). May use `await`. */
-  runFunction(code: string, input: Json, options?: SandboxOptions): Promise<{ readonly value: Json; readonly console: readonly string[] }>;
+  runFunction(
+    code: string,
+    input: Json,
+    options?: SandboxOptions,
+  ): Promise<{ readonly value: Json; readonly console: readonly string[] }>;
   /** Kills the children. Calls under way reject with `sandbox_closed`. */
   close(): Promise<void>;
 }
 
-export type SandboxErrorCode = 'sandbox_timeout' | 'sandbox_memory' | 'sandbox_error' | 'sandbox_output' | 'sandbox_crashed' | 'sandbox_closed' | 'sandbox_aborted';
+export type SandboxErrorCode =
+  | 'sandbox_timeout'
+  | 'sandbox_memory'
+  | 'sandbox_error'
+  | 'sandbox_output'
+  | 'sandbox_crashed'
+  | 'sandbox_closed'
+  | 'sandbox_aborted';
 
 /** Why code did not give a value. `line` (from 1, of the caller's code) where known. `message` is one line. */
 export class SandboxError extends Error {

@@ -1,2 +1,9 @@
-export { type Json, type Sandbox, SandboxError, type SandboxErrorCode, type SandboxLimits, type SandboxOptions } from './contract.ts';
+export {
+  type Json,
+  type Sandbox,
+  SandboxError,
+  type SandboxErrorCode,
+  type SandboxLimits,
+  type SandboxOptions,
+} from './contract.ts';
 export { createSandbox, type SandboxSettings } from './sandbox.ts';

@@ -1,6 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { newQuickJSWASMModuleFromVariant, newVariant, type QuickJSContext, type QuickJSHandle, type QuickJSRuntime, type QuickJSWASMModule, RELEASE_SYNC } from 'quickjs-emscripten';
+import {
+  newQuickJSWASMModuleFromVariant,
+  newVariant,
+  type QuickJSContext,
+  type QuickJSHandle,
+  type QuickJSRuntime,
+  type QuickJSWASMModule,
+  RELEASE_SYNC,
+} from 'quickjs-emscripten';
 import type { Answer, Failed, Work } from './messages.ts';
 import { monotonicMs } from './system.ts';
 
@@ -22,7 +30,13 @@ const FILE = 'code.js';
 /** The wrapper's own line above the caller's first. */
 const FUNCTION_HEAD = '(async function (input) {\n';
 
-type Call = { readonly context: QuickJSContext; readonly runtime: QuickJSRuntime; readonly work: Work; readonly console: string[]; readonly isLate: () => boolean };
+type Call = {
+  readonly context: QuickJSContext;
+  readonly runtime: QuickJSRuntime;
+  readonly work: Work;
+  readonly console: string[];
+  readonly isLate: () => boolean;
+};
 
 /** Makes instances from code that was compiled once (174 ms); an instance takes about 10 ms. */
 export type InterpreterFactory = (memoryBytes: number) => Promise<QuickJSWASMModule>;
@@ -32,7 +46,10 @@ export async function loadInterpreter(): Promise<InterpreterFactory> {
   const resolve = createRequire(createRequire(import.meta.url).resolve('quickjs-emscripten')).resolve;
   const wasmModule = await WebAssembly.compile(await readFile(resolve('@jitl/quickjs-wasmfile-release-sync/wasm')));
   return (memoryBytes) => {
-    const wasmMemory = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: FIRST_PAGES + Math.ceil(memoryBytes / PAGE_BYTES) });
+    const wasmMemory = new WebAssembly.Memory({
+      initial: FIRST_PAGES,
+      maximum: FIRST_PAGES + Math.ceil(memoryBytes / PAGE_BYTES),
+    });
     return newQuickJSWASMModuleFromVariant(newVariant(RELEASE_SYNC, { wasmModule, wasmMemory }));
   };
 }
@@ -55,7 +72,14 @@ export async function interpret(newInstance: InterpreterFactory, work: Work): Pr
   } catch (error) {
     if (error instanceof Refused) return error.answer;
     // native recursion (JSON of a deep value, a parser in deep brackets) uses the child's own stack
-    if (error instanceof RangeError) return { id: work.id, ok: false, code: 'sandbox_error', message: 'the code or its data is nested too deeply', line: null };
+    if (error instanceof RangeError)
+      return {
+        id: work.id,
+        ok: false,
+        code: 'sandbox_error',
+        message: 'the code or its data is nested too deeply',
+        line: null,
+      };
     return { id: work.id, ok: false, code: 'sandbox_crashed', message: String(error), line: null };
   } finally {
     dispose(context, runtime);
@@ -98,7 +122,13 @@ function settle(call: Call, handle: QuickJSHandle): QuickJSHandle {
   const state = context.getPromiseState(handle);
   if (state.type === 'fulfilled') return state.value;
   if (state.type === 'rejected') throw refusal(call, state.error);
-  throw new Refused({ id: call.work.id, ok: false, code: 'sandbox_error', message: 'the code waits for something that never comes', line: null });
+  throw new Refused({
+    id: call.work.id,
+    ok: false,
+    code: 'sandbox_error',
+    message: 'the code waits for something that never comes',
+    line: null,
+  });
 }
 
 /** Takes the functions that turn the value into text before foreign code can replace them. */
@@ -121,7 +151,13 @@ function prepareReader(call: Call): (value: QuickJSHandle) => string {
     const text = unwrap(call, context.callFunction(toText, context.undefined, value));
     const length = context.getProp(text, 'length').consume((handle) => context.getNumber(handle));
     if (length > work.limits.outputChars) {
-      throw new Refused({ id: work.id, ok: false, code: 'sandbox_output', message: `the result has ${length} characters, more than ${work.limits.outputChars}`, line: null });
+      throw new Refused({
+        id: work.id,
+        ok: false,
+        code: 'sandbox_output',
+        message: `the result has ${length} characters, more than ${work.limits.outputChars}`,
+        line: null,
+      });
     }
     return context.getString(text);
   };
@@ -161,16 +197,21 @@ function unwrap(call: Call, result: ReturnType<QuickJSContext['evalCode']>): Qui
 
 function refusal(call: Call, error: QuickJSHandle): Refused {
   const { work } = call;
-  const of = (code: Failed['code'], message: string, line: number | null): Refused => new Refused({ id: work.id, ok: false, code, message, line });
+  const of = (code: Failed['code'], message: string, line: number | null): Refused =>
+    new Refused({ id: work.id, ok: false, code, message, line });
   if (call.isLate()) return of('sandbox_timeout', `the code ran longer than ${work.limits.timeoutMs} ms`, null);
   const { name, message, stack } = describe(call, error);
-  if (name === 'InternalError' && message === 'out of memory') return of('sandbox_memory', `the code used more than ${work.limits.memoryBytes} bytes`, null);
+  if (name === 'InternalError' && message === 'out of memory')
+    return of('sandbox_memory', `the code used more than ${work.limits.memoryBytes} bytes`, null);
   const place = new RegExp(`${FILE}:(\\d+)`).exec(stack);
   const line = place ? Number(place[1]) - (work.mode === 'function' ? 1 : 0) : null;
   return of('sandbox_error', `${name === '' ? '' : `${name}: `}${message}`.replace(/\s+/g, ' ').slice(0, 1_000), line);
 }
 
-function describe(call: Call, error: QuickJSHandle): { readonly name: string; readonly message: string; readonly stack: string } {
+function describe(
+  call: Call,
+  error: QuickJSHandle,
+): { readonly name: string; readonly message: string; readonly stack: string } {
   const { context } = call;
   const member = (name: string): string => {
     if (context.typeof(error) !== 'object') return '';
@@ -179,11 +220,16 @@ function describe(call: Call, error: QuickJSHandle): { readonly name: string; re
   };
   try {
     // out of memory leaves QuickJS without the memory to make an error
-    if (context.typeof(error) === 'object' && context.eq(error, context.null)) return { name: 'InternalError', message: 'out of memory', stack: '' };
+    if (context.typeof(error) === 'object' && context.eq(error, context.null))
+      return { name: 'InternalError', message: 'out of memory', stack: '' };
     const name = member('name');
     const message = member('message');
     if (name !== '' || message !== '') return { name, message, stack: member('stack') };
-    return { name: '', message: `thrown: ${context.typeof(error) === 'object' ? JSON.stringify(context.dump(error)) : String(context.dump(error))}`, stack: '' };
+    return {
+      name: '',
+      message: `thrown: ${context.typeof(error) === 'object' ? JSON.stringify(context.dump(error)) : String(context.dump(error))}`,
+      stack: '',
+    };
   } catch {
     return { name: '', message: 'the code failed', stack: '' };
   }

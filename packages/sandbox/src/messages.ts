@@ -6,9 +6,26 @@ import type { Json, SandboxErrorCode, SandboxLimits } from './contract.ts';
  */
 
 /** One piece of work. `script`: value of the last expression as text. `function`: a body over `input`, its value as JSON text. */
-export type Work = { readonly id: number; readonly mode: 'script' | 'function'; readonly code: string; readonly input: Json; readonly limits: SandboxLimits };
+export type Work = {
+  readonly id: number;
+  readonly mode: 'script' | 'function';
+  readonly code: string;
+  readonly input: Json;
+  readonly limits: SandboxLimits;
+};
 
 /** `value` is the text, or JSON text. */
-export type Done = { readonly id: number; readonly ok: true; readonly value: string; readonly console: readonly string[] };
-export type Failed = { readonly id: number; readonly ok: false; readonly code: SandboxErrorCode; readonly message: string; readonly line: number | null };
+export type Done = {
+  readonly id: number;
+  readonly ok: true;
+  readonly value: string;
+  readonly console: readonly string[];
+};
+export type Failed = {
+  readonly id: number;
+  readonly ok: false;
+  readonly code: SandboxErrorCode;
+  readonly message: string;
+  readonly line: number | null;
+};
 export type Answer = Done | Failed;

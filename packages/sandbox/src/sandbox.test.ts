@@ -33,13 +33,21 @@ describe('values', () => {
   });
 
   test('a function body sees its input and returns JSON', async () => {
-    expect(await body('const [first] = input.list; return { first, n: await Promise.resolve(input.list.length) }', { list: ['a', 'b'] })).toEqual({ first: 'a', n: 2 });
+    expect(
+      await body('const [first] = input.list; return { first, n: await Promise.resolve(input.list.length) }', {
+        list: ['a', 'b'],
+      }),
+    ).toEqual({ first: 'a', n: 2 });
     expect(await body('')).toBeNull();
-    expect(await body('return input', { text: 'quote " and \u2028 line' })).toEqual({ text: 'quote " and \u2028 line' });
+    expect(await body('return input', { text: 'quote " and \u2028 line' })).toEqual({
+      text: 'quote " and \u2028 line',
+    });
   });
 
   test('the console is collected', async () => {
-    expect((await sandbox.runScript('console.log("a", 1, {b: [2]}); console.error(new Error("x")); 0')).console).toEqual(['a 1 {"b":[2]}', 'Error: x']);
+    expect(
+      (await sandbox.runScript('console.log("a", 1, {b: [2]}); console.error(new Error("x")); 0')).console,
+    ).toEqual(['a 1 {"b":[2]}', 'Error: x']);
   });
 });
 
@@ -62,7 +70,8 @@ describe('errors', () => {
   });
 
   test('what cannot be JSON is refused', async () => {
-    for (const code of ['return () => 1', 'return 10n', 'const a = {}; a.a = a; return a']) expect((await failure(sandbox.runFunction(code, null))).code).toBe('sandbox_error');
+    for (const code of ['return () => 1', 'return 10n', 'const a = {}; a.a = a; return a'])
+      expect((await failure(sandbox.runFunction(code, null))).code).toBe('sandbox_error');
   });
 });
 
@@ -75,9 +84,14 @@ describe('abuse', () => {
     ['endless promises', 'const f = () => Promise.resolve().then(f); f()'],
     ['an endless toString', '({ toString() { for(;;); } })'],
     ['a regular expression that explodes', '/(a+)+$/.test("a".repeat(40) + "b")'],
-    ['a native sort that does not look at the interrupt', 'const a = Array.from({length: 3e6}, (_, i) => (i * 7919) % 3000001); for(;;) a.sort()'],
+    [
+      'a native sort that does not look at the interrupt',
+      'const a = Array.from({length: 3e6}, (_, i) => (i * 7919) % 3000001); for(;;) a.sort()',
+    ],
   ])('%s ends at the deadline', async (_name, code) => {
-    expect((await failure(sandbox.runScript(code, { limits: { timeoutMs: 300, memoryBytes: 512 * 1024 * 1024 } }))).code).toBe('sandbox_timeout');
+    expect(
+      (await failure(sandbox.runScript(code, { limits: { timeoutMs: 300, memoryBytes: 512 * 1024 * 1024 } }))).code,
+    ).toBe('sandbox_timeout');
     expect(await script('1 + 1')).toBe('2');
   });
 
@@ -86,38 +100,59 @@ describe('abuse', () => {
     ['large buffers', 'const a = []; for(;;) a.push(new Uint8Array(1e6))'],
     ['many strings', 'const a = []; for(;;) a.push("y".repeat(1e6))'],
   ])('memory is bounded: %s', async (_name, code) => {
-    expect((await failure(sandbox.runScript(code, { limits: { memoryBytes: 16 * 1024 * 1024 } }))).code).toBe('sandbox_memory');
+    expect((await failure(sandbox.runScript(code, { limits: { memoryBytes: 16 * 1024 * 1024 } }))).code).toBe(
+      'sandbox_memory',
+    );
   });
 
   test('code that catches the lack of memory has not had more', async () => {
-    const { text } = await sandbox.runScript('const a = []; try { for(;;) a.push("y".repeat(1e6)) } catch {} a.length', { limits: { memoryBytes: 16 * 1024 * 1024 } });
+    const { text } = await sandbox.runScript(
+      'const a = []; try { for(;;) a.push("y".repeat(1e6)) } catch {} a.length',
+      { limits: { memoryBytes: 16 * 1024 * 1024 } },
+    );
     expect(Number(text)).toBeLessThan(34);
   });
 
-  test.each(['(function f() { return f() + 1 })()', 'const o = { toString() { return String(o) } }; String(o)', 'let a = []; for (let i = 0; i < 1e5; i++) a = [a]; JSON.stringify(a)', '"x".repeat(2 ** 30)'])(
-    'recursion and string bombs are errors: %s',
-    async (code) => {
-      expect((await failure(sandbox.runScript(code))).code).toBe('sandbox_error');
-      expect(await script('1 + 1')).toBe('2');
-    },
-  );
+  test.each([
+    '(function f() { return f() + 1 })()',
+    'const o = { toString() { return String(o) } }; String(o)',
+    'let a = []; for (let i = 0; i < 1e5; i++) a = [a]; JSON.stringify(a)',
+    '"x".repeat(2 ** 30)',
+  ])('recursion and string bombs are errors: %s', async (code) => {
+    expect((await failure(sandbox.runScript(code))).code).toBe('sandbox_error');
+    expect(await script('1 + 1')).toBe('2');
+  });
 
   test('huge output is refused, a flood of the console is cut', async () => {
     expect((await failure(sandbox.runScript('"x".repeat(2e6)'))).code).toBe('sandbox_output');
     expect((await failure(sandbox.runFunction('return "x".repeat(2e6)', null))).code).toBe('sandbox_output');
-    const flood = await sandbox.runScript('for (let i = 0; i < 50; i++) console.log("x".repeat(100)); 1', { limits: { outputChars: 1000 } });
+    const flood = await sandbox.runScript('for (let i = 0; i < 50; i++) console.log("x".repeat(100)); 1', {
+      limits: { outputChars: 1000 },
+    });
     expect(flood.console.join('')).toHaveLength(1000);
   });
 
   test('nothing of the host is there', async () => {
-    expect(await script('["process","require","fetch","setTimeout","WebAssembly","__write","std","os","module"].filter(name => typeof globalThis[name] !== "undefined").join()')).toBe('');
-    expect(await script('(function () { return this.constructor.constructor("return typeof process")() }).call({})')).toBe('undefined');
+    expect(
+      await script(
+        '["process","require","fetch","setTimeout","WebAssembly","__write","std","os","module"].filter(name => typeof globalThis[name] !== "undefined").join()',
+      ),
+    ).toBe('');
+    expect(
+      await script('(function () { return this.constructor.constructor("return typeof process")() }).call({})'),
+    ).toBe('undefined');
     expect((await failure(sandbox.runScript('import("fs")'))).code).toBe('sandbox_error');
   });
 
   test('changed natives reach neither the result nor the next call', async () => {
-    expect(await script('String = () => "hacked"; JSON.stringify = () => "hacked"; Object.prototype.toString = () => "hacked"; globalThis.left = 1; 5')).toBe('5');
-    expect(await body('JSON.stringify = () => "\\"hacked\\""; Array.prototype.toJSON = undefined; return [1]')).toEqual([1]);
+    expect(
+      await script(
+        'String = () => "hacked"; JSON.stringify = () => "hacked"; Object.prototype.toString = () => "hacked"; globalThis.left = 1; 5',
+      ),
+    ).toBe('5');
+    expect(await body('JSON.stringify = () => "\\"hacked\\""; Array.prototype.toJSON = undefined; return [1]')).toEqual(
+      [1],
+    );
     expect(await script('typeof left + String({})')).toBe('undefined[object Object]');
   });
 
@@ -142,7 +177,12 @@ describe('abuse', () => {
   test('calls beyond the children wait; closing ends them all', async () => {
     const own = createSandbox({ children: 1 });
     const calls = [own.runScript('1'), own.runScript('2'), own.runScript('for(;;){}', short), own.runScript('4')];
-    expect((await Promise.allSettled(calls)).map((end) => end.status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    expect((await Promise.allSettled(calls)).map((end) => end.status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
     const left = failure(own.runScript('for(;;){}'));
     await own.close();
     expect((await left).code).toBe('sandbox_closed');

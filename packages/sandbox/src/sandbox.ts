@@ -24,7 +24,10 @@ export function createSandbox(settings: SandboxSettings = {}): Sandbox {
   let lastId = 0;
   const run = async (mode: Work['mode'], code: string, input: Json, options: SandboxOptions = {}): Promise<Done> => {
     lastId += 1;
-    return pool.run({ id: lastId, mode, code, input, limits: { ...DEFAULT_LIMITS, ...options.limits } }, options.signal);
+    return pool.run(
+      { id: lastId, mode, code, input, limits: { ...DEFAULT_LIMITS, ...options.limits } },
+      options.signal,
+    );
   };
   return {
     async runScript(code, options) {

@@ -6,7 +6,14 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
  * (its code point), so a cut turn can be continued from its tokens as by the product's own engine.
  */
 
-export type SeenMessage = { role: string; content: string | null; reasoning_content?: string; reasoning?: string; tool_calls?: { id: string; function: { name: string; arguments: string } }[]; tool_call_id?: string };
+export type SeenMessage = {
+  role: string;
+  content: string | null;
+  reasoning_content?: string;
+  reasoning?: string;
+  tool_calls?: { id: string; function: { name: string; arguments: string } }[];
+  tool_call_id?: string;
+};
 export type SeenRequest = {
   readonly model: string;
   readonly messages: readonly SeenMessage[];
@@ -51,10 +58,27 @@ export type ScriptedModel = {
 type Piece = { readonly token: number; readonly delta: Record<string, unknown> };
 
 function piecesOf(reply: ScriptedReply): Piece[] {
-  const chars = (text: string, delta: (char: string) => Record<string, unknown>): Piece[] => [...text].map((char) => ({ token: char.codePointAt(0) ?? 0, delta: delta(char) }));
-  const pieces = [...chars(reply.thought ?? '', (char) => ({ reasoning_content: char, reasoning: char })), { token: 0, delta: { content: '' } }, ...chars(reply.text ?? '', (content) => ({ content }))];
+  const chars = (text: string, delta: (char: string) => Record<string, unknown>): Piece[] =>
+    [...text].map((char) => ({ token: char.codePointAt(0) ?? 0, delta: delta(char) }));
+  const pieces = [
+    ...chars(reply.thought ?? '', (char) => ({ reasoning_content: char, reasoning: char })),
+    { token: 0, delta: { content: '' } },
+    ...chars(reply.text ?? '', (content) => ({ content })),
+  ];
   reply.calls?.forEach((call, index) => {
-    pieces.push({ token: 1, delta: { tool_calls: [{ index, id: call.id ?? `functions.${call.name}:${index}`, type: 'function', function: { name: call.name, arguments: '' } }] } });
+    pieces.push({
+      token: 1,
+      delta: {
+        tool_calls: [
+          {
+            index,
+            id: call.id ?? `functions.${call.name}:${index}`,
+            type: 'function',
+            function: { name: call.name, arguments: '' },
+          },
+        ],
+      },
+    });
     pieces.push(...chars(call.arguments, (char) => ({ tool_calls: [{ index, function: { arguments: char } }] })));
   });
   return pieces;
@@ -62,34 +86,55 @@ function piecesOf(reply: ScriptedReply): Piece[] {
 
 async function stream(response: ServerResponse, request: SeenRequest, reply: ScriptedReply): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream' });
-  if (reply.raw) {
-    for (const line of reply.raw) response.write(`data: ${line}\n\n`);
-    return void response.end();
-  }
+  const send = (data: Record<string, unknown>): boolean =>
+    response.write(
+      `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 0, model: request.model, ...data })}\n\n`,
+    );
+  const choose = (choice: Record<string, unknown>): boolean =>
+    send({ choices: [{ index: 0, finish_reason: null, ...choice }] });
   const all = piecesOf(reply);
   const skip = request.partial_token_ids?.length ?? 0;
-  const base = { id: 'c', object: 'chat.completion.chunk', created: 0, model: request.model };
-  const send = (choice: Record<string, unknown>, more: Record<string, unknown> = {}): boolean => response.write(`data: ${JSON.stringify({ ...base, choices: [{ index: 0, finish_reason: null, ...choice }], ...more })}\n\n`);
-  send({ delta: { role: 'assistant', content: '' } });
-  for (let at = skip; at < all.length; at += 1) {
+  choose({ delta: { role: 'assistant', content: '' } });
+  for (const [at, piece] of [...all.entries()].slice(skip)) {
     if (at === reply.breakAfter) {
       await turnOfTheLoop();
-      return void response.destroy();
+      response.destroy();
+      return;
     }
     if (at === reply.pauseAfter) await reply.pause;
-    const piece = all[at];
-    if (piece) send({ delta: piece.delta, ...(request.return_token_ids ? { token_ids: [piece.token] } : {}) });
+    choose({ delta: piece.delta, ...(request.return_token_ids ? { token_ids: [piece.token] } : {}) });
     if (at % 8 === 0) await turnOfTheLoop();
   }
-  send({ delta: {}, finish_reason: reply.finish ?? (reply.calls?.length ? 'tool_calls' : 'stop') });
-  const usage = { prompt_tokens: promptTokens(request), completion_tokens: all.length - skip, total_tokens: 0, prompt_tokens_details: { cached_tokens: 1 } };
-  response.write(`data: ${JSON.stringify({ ...base, choices: [], usage })}\n\n`);
+  choose({ delta: {}, finish_reason: reply.finish ?? (reply.calls?.length ? 'tool_calls' : 'stop') });
+  const prompt_tokens = promptTokens(request);
+  send({
+    choices: [],
+    usage: {
+      prompt_tokens,
+      completion_tokens: all.length - skip,
+      total_tokens: 0,
+      prompt_tokens_details: { cached_tokens: 1 },
+    },
+  });
   response.end('data: [DONE]\n\n');
+}
+
+function sendRaw(response: ServerResponse, lines: readonly string[]): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  for (const line of lines) response.write(`data: ${line}\n\n`);
+  response.end();
 }
 
 /** One token a character of content, thought and arguments. */
 export const promptTokens = (request: Pick<SeenRequest, 'messages'>): number =>
-  request.messages.reduce((sum, message) => sum + (message.content ?? '').length + (message.reasoning_content ?? '').length + (message.tool_calls ?? []).reduce((all, call) => all + call.function.arguments.length, 0), 0);
+  request.messages.reduce(
+    (sum, message) =>
+      sum +
+      (message.content ?? '').length +
+      (message.reasoning_content ?? '').length +
+      (message.tool_calls ?? []).reduce((all, call) => all + call.function.arguments.length, 0),
+    0,
+  );
 
 /** Starts a server that answers by `script`. */
 export async function startScriptedModel(script: Script): Promise<ScriptedModel> {
@@ -100,14 +145,18 @@ export async function startScriptedModel(script: Script): Promise<ScriptedModel>
       const body = JSON.parse(Buffer.concat(parts).toString());
       if (request.url === '/v1/tokenize') {
         if (!model.countsTokens) return void response.writeHead(404).end('{}');
-        return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ count: promptTokens(body), tokens: [] }));
+        return void response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(JSON.stringify({ count: promptTokens(body), tokens: [] }));
       }
       model.requests.push(body);
       response.on('close', () => {
         if (!response.writableFinished) model.closed.count += 1;
       });
       const reply = await model.script(body, model.requests.length);
-      if (reply.status !== undefined) return void response.writeHead(reply.status, { 'content-type': 'application/json' }).end(reply.body ?? '');
+      if (reply.status !== undefined)
+        return void response.writeHead(reply.status, { 'content-type': 'application/json' }).end(reply.body ?? '');
+      if (reply.raw) return sendRaw(response, reply.raw);
       await stream(response, body, reply);
     });
   });

@@ -50,7 +50,15 @@ export type TestJournal = AgentJournal & { readonly appends: Append[]; readonly 
 
 /** The journal's rows of these events, as a later worker would read them. */
 export const asHistory = (events: readonly AgentEvent[]): JournalEvent[] =>
-  events.map((event, place) => ({ ...event, runId: 'run', seq: place + 1, stepKey: 'agent', epoch: 1, n: place + 1, at: '2026-01-01T00:00:00.000Z' }));
+  events.map((event, place) => ({
+    ...event,
+    runId: 'run',
+    seq: place + 1,
+    stepKey: 'agent',
+    epoch: 1,
+    n: place + 1,
+    at: '2026-01-01T00:00:00.000Z',
+  }));
 
 /** `before` runs ahead of every append and may throw, like a lost lease. */
 export function testJournal(before: (append: Append, number: number) => void = () => undefined): TestJournal {
@@ -70,10 +78,21 @@ export function testJournal(before: (append: Append, number: number) => void = (
 }
 
 /** A tool that answers by `answer` and keeps its arguments. */
-export function testTool(name: string, answer: (args: Record<string, unknown>, context: { signal: AbortSignal; idempotencyKey: string }) => string | Promise<string>, more: Partial<Tool> = {}): Tool & { readonly asked: Record<string, unknown>[] } {
+export function testTool(
+  name: string,
+  answer: (
+    args: Record<string, unknown>,
+    context: { signal: AbortSignal; idempotencyKey: string },
+  ) => string | Promise<string>,
+  more: Partial<Tool> = {},
+): Tool & { readonly asked: Record<string, unknown>[] } {
   const asked: Record<string, unknown>[] = [];
   return {
-    declaration: { name, description: 'For tests.', parameters: { type: 'object', properties: { x: { type: 'string' } }, required: ['x'] } },
+    declaration: {
+      name,
+      description: 'For tests.',
+      parameters: { type: 'object', properties: { x: { type: 'string' } }, required: ['x'] },
+    },
     effect: 'none',
     policy: 'repeat',
     asked,
@@ -98,10 +117,20 @@ export const testRequest = (more: Partial<AgentRequest> = {}): AgentRequest => (
 });
 
 /** All ports, the model over real HTTP. */
-export function testPorts(baseUrl: string, more: Partial<AgentPorts> & { readonly dialect?: Dialect } = {}): AgentPorts & { readonly journal: AgentJournal } {
+export function testPorts(
+  baseUrl: string,
+  more: Partial<AgentPorts> & { readonly dialect?: Dialect } = {},
+): AgentPorts & { readonly journal: AgentJournal } {
   const clock = more.clock ?? testClock();
   return {
-    model: createChatModel({ baseUrl, apiKey: 'key', model: 'scripted', dialect: more.dialect ?? 'kimi', http: fetch, clock }),
+    model: createChatModel({
+      baseUrl,
+      apiKey: 'key',
+      model: 'scripted',
+      dialect: more.dialect ?? 'kimi',
+      http: fetch,
+      clock,
+    }),
     tools: [],
     journal: testJournal(),
     signal: new AbortController().signal,

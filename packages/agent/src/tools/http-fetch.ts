@@ -26,7 +26,11 @@ export function httpFetchTool(ports: { readonly page: PagePort; readonly clock: 
   };
 }
 
-async function reach(url: string, { page, clock }: { readonly page: PagePort; readonly clock: Clock }, signal: AbortSignal): Promise<Page> {
+async function reach(
+  url: string,
+  { page, clock }: { readonly page: PagePort; readonly clock: Clock },
+  signal: AbortSignal,
+): Promise<Page> {
   const since = clock.elapsed();
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
     const isLate = (): boolean => clock.elapsed() - since + wait > PATIENCE_MS;
@@ -41,14 +45,18 @@ async function reach(url: string, { page, clock }: { readonly page: PagePort; re
   }
 }
 
-const mayComeBack = (error: unknown): boolean => typeof error === 'object' && error !== null && 'retryable' in error && error.retryable === true;
+const mayComeBack = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'retryable' in error && error.retryable === true;
 
 function readableText(page: Page): string {
   if (!/html/i.test(page.contentType)) return page.text.trim();
   return convert(page.text, {
     wordwrap: false,
     selectors: [
-      { selector: 'a', options: { hideLinkHrefIfSameAsText: true, pathRewrite: (path: string) => absolute(path, page.url) } },
+      {
+        selector: 'a',
+        options: { hideLinkHrefIfSameAsText: true, pathRewrite: (path: string) => absolute(path, page.url) },
+      },
       { selector: 'img', format: 'skip' },
       ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'table'].map((selector) => ({ selector, options: { uppercase: false } })),
     ],

@@ -1,56 +1,66 @@
-import { OutboundError } from './contract.ts';
+import { OutboundError, type OutboundErrorCode } from './contract.ts';
 
-type Coded = { readonly code: string; readonly message: string };
+type Rule = {
+  readonly codes: RegExp;
+  readonly is: OutboundErrorCode;
+  readonly retryable?: boolean;
+  readonly say: (host: string, code: string) => string;
+};
+
+/** Codes of node and undici; the first rule that fits decides. */
+const RULES: readonly Rule[] = [
+  {
+    codes: /^EAI_AGAIN$/,
+    is: 'dns_failed',
+    retryable: true,
+    say: (host) => `the name of ${host} cannot be resolved just now`,
+  },
+  { codes: /^(ENOTFOUND|ENODATA)$/, is: 'dns_failed', say: (host) => `the name of ${host} does not exist` },
+  {
+    codes:
+      /^(ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|EPIPE|ETIMEDOUT|EADDRNOTAVAIL|UND_ERR_SOCKET|UND_ERR_CONNECT_TIMEOUT)$/,
+    is: 'connect_failed',
+    retryable: true,
+    say: (host, code) => `${host} cannot be reached (${code})`,
+  },
+  {
+    codes: /^(CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|UNABLE_TO|SELF_SIGNED)/,
+    is: 'tls_failed',
+    say: (host, code) => `${host} has no certificate that can be trusted (${code})`,
+  },
+  { codes: /^UND_ERR_(HEADERS|BODY)_TIMEOUT$/, is: 'timeout', say: (host) => `${host} did not answer in time` },
+  { codes: /^UND_ERR_RES_EXCEEDED_MAX_SIZE$/, is: 'too_large', say: (host) => `the answer of ${host} is too large` },
+  {
+    codes: /^UND_ERR_INVALID_ARG$/,
+    is: 'invalid_url',
+    say: (host) => `the request to ${host} cannot be sent as it is`,
+  },
+];
+
+/** An error and what caused it, the outermost first; of several attempts at once the first. */
+function* causesOf(error: unknown): Generator<Error> {
+  for (let cause = error; cause instanceof Error; ) {
+    yield cause;
+    cause = cause instanceof AggregateError && !('code' in cause) ? cause.errors[0] : cause.cause;
+  }
+}
+
+const codeOf = (error: Error): string => ('code' in error && typeof error.code === 'string' ? error.code : '');
 
 /** The error behind what undici, node or an abort threw. The one place where foreign errors become ours. */
 export function toOutboundError(error: unknown, url: URL): OutboundError {
-  for (
-    let cause: unknown = error;
-    cause !== undefined && cause !== null;
-    cause = cause instanceof Error ? cause.cause : undefined
-  ) {
-    if (cause instanceof OutboundError) return cause;
-    if (cause instanceof AggregateError && cause.errors.length > 0 && !('code' in cause))
-      return toOutboundError(cause.errors[0], url);
+  const causes = [...causesOf(error)];
+  const own = causes.find((cause) => cause instanceof OutboundError);
+  if (own) return own;
+  for (const code of causes.map(codeOf)) {
+    const rule = RULES.find((candidate) => candidate.codes.test(code));
+    if (rule)
+      return new OutboundError(rule.is, rule.say(url.host, code), { retryable: rule.retryable ?? false, cause: error });
   }
-  const { code, message } = coded(error);
-  const host = url.host;
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN' || code === 'ENODATA') {
-    return new OutboundError('dns_failed', `the name ${url.hostname} cannot be resolved`, {
-      retryable: code === 'EAI_AGAIN',
-      cause: error,
-    });
-  }
-  if (
-    code === 'UND_ERR_CONNECT_TIMEOUT' ||
-    /^(ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|EPIPE|ETIMEDOUT|EADDRNOTAVAIL|UND_ERR_SOCKET)$/.test(code)
-  ) {
-    return new OutboundError(
-      'connect_failed',
-      `${host} cannot be reached (${code === 'UND_ERR_SOCKET' ? 'connection broken' : code})`,
-      { retryable: true, cause: error },
-    );
-  }
-  if (/^(CERT_|ERR_TLS|DEPTH_ZERO|UNABLE_TO|SELF_SIGNED|ERR_SSL)/.test(code))
-    return new OutboundError('tls_failed', `${host} has no certificate that can be trusted (${code})`, {
-      cause: error,
-    });
-  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT')
-    return new OutboundError('timeout', `${host} did not answer in time`, { cause: error });
-  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
-    return new OutboundError('too_large', `the answer of ${host} is too large`, { cause: error });
-  if (code === 'UND_ERR_INVALID_ARG')
-    return new OutboundError('invalid_url', `the request cannot be sent: ${message}`, { cause: error });
-  return new OutboundError('bad_response', `${host} did not give a usable answer: ${message}`.replace(/\s+/g, ' '), {
-    cause: error,
-  });
-}
-
-function coded(error: unknown): Coded {
-  let found: Coded = { code: '', message: 'unknown error' };
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (found.message === 'unknown error') found = { ...found, message: cause.message };
-    if ('code' in cause && typeof cause.code === 'string') return { code: cause.code, message: cause.message };
-  }
-  return found;
+  const message = causes.at(-1)?.message ?? String(error);
+  return new OutboundError(
+    'bad_response',
+    `${url.host} did not give a usable answer: ${message}`.replace(/\s+/g, ' '),
+    { cause: error },
+  );
 }
