@@ -1,0 +1,20 @@
+import type { Failure } from '@switchyard/pipeline';
+import { CopyButton } from '../ui/CopyButton.tsx';
+import type { Json } from './json-rows.ts';
+import { JsonView } from './JsonView.tsx';
+import css from './runs.module.css';
+
+/** Why something failed: what, in its own words, and what to do about it. */
+export function FailureView({ failure, about }: { readonly failure: Failure; readonly about: Readonly<Record<string, unknown>> }) {
+  return (
+    <div className={css.failure} role="alert">
+      <div className={css.failureHead}>
+        <code>{failure.code}</code>
+        <CopyButton label="Copy details" text={() => JSON.stringify({ ...about, failure }, null, 2)} />
+      </div>
+      <p className={css.failureText}>{failure.message}</p>
+      {failure.hint === undefined ? null : <p className={css.failureHint}>{failure.hint}</p>}
+      {failure.details === undefined ? null : <JsonView value={failure.details as Json} label="Details" />}
+    </div>
+  );
+}
