@@ -49,8 +49,13 @@ export const PipelineDocument = z.strictObject({
   notes: z.array(Note).max(1_000).default([]),
 });
 
+/** A checked retry policy, defaults filled in. */
 export type RetryPolicy = z.infer<typeof RetryPolicy>;
+/** A checked node, defaults filled in. */
 export type Node = z.infer<typeof Node>;
+/** A checked edge. */
 export type Edge = z.infer<typeof Edge>;
+/** A checked note. */
 export type Note = z.infer<typeof Note>;
+/** A checked document: shape only, see `validate` for its meaning. */
 export type PipelineDocument = z.infer<typeof PipelineDocument>;

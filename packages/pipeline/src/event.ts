@@ -7,6 +7,7 @@ import { z } from 'zod';
 
 /** Any JSON value. */
 export const Json = z.json();
+/** Any JSON value, as a type. */
 export type Json = z.infer<typeof Json>;
 
 /** A value of a run. Over `INLINE_LIMIT` bytes of JSON it lives once in the blob store and the event holds its ends. */
@@ -22,6 +23,7 @@ export const StoredValue = z.union([
     }),
   }),
 ]);
+/** A value inline or by its blob. */
 export type StoredValue = z.infer<typeof StoredValue>;
 
 /** Bytes of JSON up to which a value stays inside its event. */
@@ -35,10 +37,12 @@ export const Failure = z.strictObject({
   node: z.string().optional(),
   details: Json.optional(),
 });
+/** Why something failed. */
 export type Failure = z.infer<typeof Failure>;
 
 /** One tool call as the model wrote it; `arguments` is its JSON text, verbatim. */
 export const ToolCall = z.strictObject({ id: z.string(), name: z.string(), arguments: z.string() });
+/** One tool call, verbatim. */
 export type ToolCall = z.infer<typeof ToolCall>;
 
 /** Tokens of one turn. `cached` of the prompt tokens were not computed again. */
@@ -47,6 +51,7 @@ export const Usage = z.strictObject({
   completion: z.number().int(),
   cached: z.number().int().optional(),
 });
+/** Tokens of one turn. */
 export type Usage = z.infer<typeof Usage>;
 
 const kind = <const K extends string, S extends z.ZodRawShape>(name: K, shape: S) =>
@@ -139,7 +144,9 @@ const agentEvents = [
 
 /** What is written: a kind and its data. The journal adds run, seq, step, epoch, n and time. */
 export const EventBody = z.discriminatedUnion('kind', [...runEvents, ...stepEvents, ...agentEvents]);
+/** One past-tense fact: a kind and its data. */
 export type EventBody = z.infer<typeof EventBody>;
+/** The name of a kind of event. */
 export type EventKind = EventBody['kind'];
 
 /** An event not yet in the journal. `stepKey` is null for events about the run as a whole. */

@@ -1,5 +1,5 @@
 import { type AgentSummary, emptyAgent, foldAgentSummary } from './agent-summary.ts';
-import { EVENT_KINDS, type Failure, type RunEvent, type StoredValue } from './event.ts';
+import { EVENT_KINDS, type Failure, type NewEvent, type RunEvent, type StoredValue } from './event.ts';
 import { PersistentMap } from './persistent-map.ts';
 
 /** Shown state of a step. `queued` here means: in retry back-off; a step nobody has started has no entry. */
@@ -101,6 +101,12 @@ export function emptyRun(): RunState {
  */
 export function foldRun(state: RunState, events: readonly RunEvent[]): RunState {
   return events.reduce((at, event) => (event.seq > at.seq ? foldOne(at, event) : at), state);
+}
+
+/** The state as it will be when these events are written next: numbered on from its `seq`, all at the time `at`. */
+export function foldNew(state: RunState, events: readonly NewEvent[], at: string): RunState {
+  const numbered = events.map((event, i): RunEvent => ({ ...event, seq: state.seq + 1 + i, at }));
+  return foldRun(state, numbered);
 }
 
 const KNOWN: ReadonlySet<string> = new Set(EVENT_KINDS);

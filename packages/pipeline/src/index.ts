@@ -1,17 +1,8 @@
-export {
-  type Advance,
-  advance,
-  evaluatePure,
-  failureOf,
-  foldNew,
-  planStart,
-  type Riding,
-  type Start,
-} from './advance.ts';
 export { type AgentSummary, type CallState, type CallSummary, emptyAgent } from './agent-summary.ts';
 export { type AgentTrace, emptyTrace, foldAgent, type TracedCall, type TracedTurn } from './agent-trace.ts';
 export { type CatalogueEntry, type CatalogueFunction, documentJsonSchema, nodeTypeCatalogue } from './catalogue.ts';
 export { Edge, ElementId, Node, Note, PipelineDocument, RetryPolicy } from './document.ts';
+export { evaluatePure } from './evaluate-pure.ts';
 export {
   EVENT_KINDS,
   EventBody,
@@ -35,6 +26,7 @@ export { SCOPE_NAMES, type Scope, type StepScope } from './expression/scope.ts';
 export { isTemplate, parseTemplate, renderTemplate, resolveConfig, type TemplatePart } from './expression/template.ts';
 export {
   emptyRun,
+  foldNew,
   foldRun,
   isOver,
   isSettled,
@@ -59,6 +51,7 @@ export {
 export { type ParsedDocument, parseDocument } from './parse-document.ts';
 export { PersistentMap } from './persistent-map.ts';
 export { type Decision, type End, edgeReach, type Opening, plan } from './plan.ts';
+export { planStart, type Start } from './plan-start.ts';
 export { isNodeTypeId, isTrigger, NODE_TYPES, nodeType, outputPorts } from './registry.ts';
 export { type RunOutput, runOutput, runOutputValue } from './run-output.ts';
 export { expressionsOf, type PlacedExpression, resolveNodeConfig, scopeOf, valuesNeeded } from './run-scope.ts';

@@ -7,11 +7,11 @@ export type ParsedDocument =
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** Deepest nesting of a document. */
-export const MAX_DOCUMENT_DEPTH = 32;
+const MAX_DOCUMENT_DEPTH = 32;
 /** Values (objects, lists, texts, numbers …) in a document. */
-export const MAX_DOCUMENT_VALUES = 500_000;
+const MAX_DOCUMENT_VALUES = 500_000;
 /** Characters of all texts and keys of a document together. */
-export const MAX_DOCUMENT_CHARACTERS = 8_000_000;
+const MAX_DOCUMENT_CHARACTERS = 8_000_000;
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 
 /**

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { foldNew, planStart } from './advance.ts';
 import type { Edge, PipelineDocument } from './document.ts';
-import { emptyRun, type RunState } from './fold.ts';
+import { emptyRun, foldNew, type RunState } from './fold.ts';
 import { compileGraph, type Graph } from './graph.ts';
 import { plan } from './plan.ts';
+import { planStart } from './plan-start.ts';
 import { drawn, node, runAfter, seeded, startedBy, step } from './testing/graphs.ts';
 
 const keys = (decision: { readonly open: readonly { readonly key: string }[] }) => decision.open.map((one) => one.key);

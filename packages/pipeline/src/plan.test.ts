@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { foldNew, planStart } from './advance.ts';
 import type { NewEvent } from './event.ts';
-import { emptyRun } from './fold.ts';
+import { emptyRun, foldNew } from './fold.ts';
 import { compileGraph } from './graph.ts';
 import { plan } from './plan.ts';
+import { planStart } from './plan-start.ts';
 import { drawn, node, runAfter, startedBy, step } from './testing/graphs.ts';
 
 const keys = (decision: { readonly open: readonly { readonly key: string }[] }) => decision.open.map((one) => one.key);

@@ -2,7 +2,7 @@ import type { Environment, ParseResult } from '@marcbachmann/cel-js';
 import { ExpressionError } from './error.ts';
 
 /** Work one evaluation may do: nodes visited, plus the sizes of what they gave, in parts. */
-export const MAX_WORK = 500_000;
+const MAX_WORK = 500_000;
 const MAX_ITEMS = 200_000;
 const MAX_CHARACTERS = 4_000_000;
 

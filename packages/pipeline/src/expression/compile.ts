@@ -11,7 +11,7 @@ import { ExpressionError } from './error.ts';
 import { type References, readReferences } from './references.ts';
 
 /** Longest expression, in UTF-16 units. */
-export const MAX_EXPRESSION = 10_000;
+const MAX_EXPRESSION = 10_000;
 const MAX_CACHED = 2_000;
 
 /** A parsed expression. `evaluate` takes the root names; it throws `ExpressionError`. */

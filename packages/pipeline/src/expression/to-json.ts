@@ -4,7 +4,7 @@ import { ExpressionError } from './error.ts';
 
 const MAX_DEPTH = 64;
 /** Values one result may hold. An expression can name one list a thousand times, so what is small in memory may be endless in JSON. */
-export const MAX_VALUES = 500_000;
+const MAX_VALUES = 500_000;
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 
 type Budget = { left: number };

@@ -1,7 +1,6 @@
-import { foldNew } from '../advance.ts';
 import type { Edge, Node, PipelineDocument } from '../document.ts';
 import type { EventBody, NewEvent } from '../event.ts';
-import { emptyRun, type RunState } from '../fold.ts';
+import { emptyRun, foldNew, type RunState } from '../fold.ts';
 
 /** A small generator of numbers in [0, 1) from a seed (mulberry32), so that a failing case can be named. */
 export function seeded(seed: number): () => number {

@@ -1,29 +1,28 @@
 import { describe, expect, it } from 'vitest';
-import { type Advance, advance, evaluatePure, foldNew, planStart, type Riding } from './advance.ts';
 import type { PipelineDocument } from './document.ts';
+import { evaluatePure } from './evaluate-pure.ts';
 import type { Json, NewEvent, StoredValue } from './event.ts';
-import { emptyRun, type RunState } from './fold.ts';
+import { emptyRun, foldNew } from './fold.ts';
 import { compileGraph } from './graph.ts';
+import { planStart } from './plan-start.ts';
 import { runOutputValue } from './run-output.ts';
 import { resolveNodeConfig, scopeOf, valuesNeeded } from './run-scope.ts';
 import { drawn, node, startedBy, step } from './testing/graphs.ts';
-
-const load = (value: StoredValue): Json => ('inline' in value ? value.inline : `blob ${value.blob.sha256}`);
-const riding: Riding = { load, store: (inline) => ({ inline }), worker: 7, at: '2026-11-25T00:00:00.000Z' };
+import { load, type Ridden, ride } from './testing/ride.ts';
 
 /** Starts a run and rides on from its trigger. */
-function ride(document: PipelineDocument, input: Json): Advance & { readonly before: RunState } {
+function run(document: PipelineDocument, input: Json): Ridden {
   const graph = compileGraph(document);
   const started = startedBy('t');
   const start = planStart(graph, { ...started, data: { ...started.data, input: { inline: input } } });
   const before = foldNew(emptyRun(), [{ ...start.started, stepKey: null }, ...start.events], '');
-  return { ...advance(graph, before, ['t'], riding), before };
+  return ride(graph, before, ['t']);
 }
 
 const transform = (id: string, expression: string) => node(id, 'transform', { config: { expression } });
 const brief = (events: readonly NewEvent[]) => events.map((event) => `${event.kind} ${event.stepKey}`);
 
-describe('advance', () => {
+describe('a run of real nodes', () => {
   const triage = drawn(
     [
       't',
@@ -48,7 +47,7 @@ describe('advance', () => {
   );
 
   it('rides a chain of pure steps to the end in one go, and writes what separate steps would', () => {
-    const { events, open, end } = ride(triage, { text: 'a long text' });
+    const { events, open, end } = run(triage, { text: 'a long text' });
     expect(brief(events)).toEqual([
       'step.started size',
       'step.succeeded size',
@@ -69,7 +68,7 @@ describe('advance', () => {
   });
 
   it('stops where work begins', () => {
-    const { events, open, end, state } = ride(triage, { text: 'abc' });
+    const { events, open, end, state } = run(triage, { text: 'abc' });
     expect(brief(events)).toEqual([
       'step.started size',
       'step.succeeded size',
@@ -83,9 +82,9 @@ describe('advance', () => {
   });
 
   it('goes on after the work, reading skipped steps as null', () => {
-    const { state } = ride(triage, { text: 'abc' });
-    const done = foldNew(state, [step.started('work'), step.succeeded('work')], riding.at);
-    const { end } = advance(compileGraph(triage), done, ['work'], riding);
+    const { state } = run(triage, { text: 'abc' });
+    const done = foldNew(state, [step.started('work'), step.succeeded('work')], '');
+    const { end } = ride(compileGraph(triage), done, ['work']);
     expect(end?.kind === 'succeeded' ? runOutputValue(end.output, load) : end).toMatchObject({
       body: { size: 3, long: null, note: 'n=3' },
     });
@@ -93,7 +92,7 @@ describe('advance', () => {
 
   it('rides 300 pure steps', () => {
     const ids = Array.from({ length: 300 }, (_, i) => transform(`n${i}`, i === 0 ? '1' : `steps.n${i - 1}.output + 1`));
-    const { events, end } = ride(
+    const { events, end } = run(
       drawn(
         ['t', ...ids],
         ids.map((_, i) => (i === 0 ? 't>n0' : `n${i - 1}>n${i}`)),
@@ -104,18 +103,8 @@ describe('advance', () => {
     expect(end).toEqual({ kind: 'succeeded', output: { inline: 300 } });
   });
 
-  it('leaves a pure step alone that may not ride', () => {
-    const graph = compileGraph(drawn(['t', transform('a', '1')], ['t>a']));
-    const state = foldNew(emptyRun(), [{ ...startedBy('t'), stepKey: null }], '');
-    expect(advance(graph, state, ['t'], { ...riding, may: () => false })).toMatchObject({
-      events: [],
-      open: [{ key: 'a' }],
-      end: null,
-    });
-  });
-
   it('ends the run when a pure step fails, with the node and a reason a person can use', () => {
-    const { events, end, open } = ride(
+    const { events, end, open } = run(
       drawn(['t', transform('a', 'run.input.missing'), 'other'], ['t>a', 't>other']),
       {},
     );
@@ -129,7 +118,7 @@ describe('advance', () => {
 
   it('follows onError of a pure step, and the steps after it read why', () => {
     const failing = node('a', 'transform', { config: { expression: 'run.input.missing' }, onError: 'port' });
-    const { end } = ride(
+    const { end } = run(
       drawn(
         ['t', failing, transform('why', 'steps.a.error.code'), transform('well', '1')],
         ['t>a', 'a.error>why', 'a>well'],
@@ -139,7 +128,7 @@ describe('advance', () => {
     expect(end).toEqual({ kind: 'succeeded', output: { inline: 'no_such_key' } });
     const continuing = { ...failing, onError: 'continue' as const };
     expect(
-      ride(drawn(['t', continuing, transform('after', 'steps.a.output == null')], ['t>a', 'a>after']), {}).end,
+      run(drawn(['t', continuing, transform('after', 'steps.a.output == null')], ['t>a', 'a>after']), {}).end,
     ).toEqual({ kind: 'succeeded', output: { inline: true } });
   });
 });
