@@ -1,6 +1,6 @@
 import type { AgentEvent, AgentRequest } from './contract.ts';
 import { AgentFailure, type AgentFailureCode } from './errors.ts';
-import { type AgentState, callsOf, keptTurns } from './history.ts';
+import { type AgentState, callsOf, keptTurns, type TurnRecord, visibleTurns } from './history.ts';
 
 /*
  * A take that gives nothing (an empty turn, a cut one, a refused answer, going in circles) is not the end: the turn is
@@ -39,10 +39,21 @@ export function takeBack(state: AgentState, reason: string, retake: number): rea
   const events: AgentEvent[] = kept
     .slice(from)
     .map((turn) => ({ kind: 'turn.incomplete', data: { turn: turn.turn, reason: TAKEN_BACK } }));
-  const hidden = Math.min(state.hidden, callsOf(kept.slice(0, Math.max(from - 1, 0))));
-  // what is seen must end with the last good result, even where that was hidden behind the bad turns
-  if (hidden < state.hidden) events.push({ kind: 'window.compacted', data: { hidden } });
+  const hidden = hiddenForRetake(state, kept.slice(0, from), retake);
+  if (hidden !== state.hidden) events.push({ kind: 'window.compacted', data: { hidden } });
   return events;
+}
+
+/**
+ * A greedy model asked the same again errs the same again, so where the beginning is hidden anyway another part of it is
+ * shown with each retake: the last good turn, the last two, and so on, but not as many as went wrong. What was never
+ * hidden stays in sight: there the model may need all of it.
+ */
+function hiddenForRetake(state: AgentState, good: readonly TurnRecord[], retake: number): number {
+  if (state.hidden === 0) return 0;
+  const seen = visibleTurns(state).filter((turn) => good.includes(turn)).length;
+  const shown = seen === retake ? retake + 1 : retake;
+  return callsOf(good.slice(0, Math.max(good.length - shown, 0)));
 }
 
 /** The error a step ends with when its retakes are used up. */
