@@ -20,6 +20,8 @@ const SHAKY_MS = 15_000;
 
 /** How long a ring may take before the queue counts as unreachable. */
 const RING_MS = 3_000;
+/** After a ring that failed nobody waits for the next ones; the sweep asks the queue again and again. */
+const DOWN_MS = 2_000;
 
 /** What takes a hint. It must not throw; its promise ends when the step, and what the worker kept after it, has ended. */
 export type HintHandler = (hint: StepHint) => Promise<void>;
@@ -132,6 +134,7 @@ class BullDispatch implements Dispatch {
   readonly #options: DispatchOptions;
   #worker: BullWorker | null = null;
   #shakyUntil = 0;
+  #downUntil = 0;
 
   constructor(parts: QueueParts, options: DispatchOptions) {
     this.#parts = parts;
@@ -139,6 +142,7 @@ class BullDispatch implements Dispatch {
   }
 
   async ring(hints: readonly StepHint[]): Promise<void> {
+    if (this.#options.clock.elapsed() < this.#downUntil) return;
     await this.#add(hints, 0);
   }
 
@@ -192,13 +196,18 @@ class BullDispatch implements Dispatch {
     try {
       const late = this.#options.clock.sleep(RING_MS, given.signal).then(() => null);
       const answer = await Promise.race([ask(), late]);
-      if (answer === null) this.#options.warn('queue: no answer');
+      if (answer === null) this.#missed('no answer');
       return answer;
     } catch (error) {
-      this.#options.warn(`queue: ${error instanceof Error ? error.message : String(error)}`);
+      this.#missed(error instanceof Error ? error.message : String(error));
       return null;
     } finally {
       given.abort();
     }
+  }
+
+  #missed(why: string): void {
+    this.#downUntil = this.#options.clock.elapsed() + DOWN_MS;
+    this.#options.warn(`queue: ${why}`);
   }
 }

@@ -34,8 +34,8 @@ export type ExecutorParts = {
   readonly worker: () => number;
   /** False once the worker is stopping too: nothing new is kept. */
   readonly fastPath: () => boolean;
-  /** After the commit: steps opened for anybody. Must not throw. */
-  readonly ring: (hints: readonly StepHint[]) => void;
+  /** After the commit: steps opened for anybody. Must not reject. */
+  readonly ring: (hints: readonly StepHint[]) => Promise<void>;
   /** Rings when a retry is due. */
   readonly ringLater: (hint: StepHint, ms: number) => void;
   /** The journal says that this worker is dead. */
@@ -48,7 +48,17 @@ const PATIENT_AFTER = 3;
 const PATIENCE_MS = 20;
 
 /** Looks at the step a hint names and does what is to do there, with all that is kept after it. Never throws. */
-export async function executeStep(hint: StepHint, parts: ExecutorParts): Promise<void> {
+export async function executeStep(hint: StepHint, given: ExecutorParts): Promise<void> {
+  // A successor that is kept does not wait for the bell, but the job ends after it has rung: so BullMQ's events come in order.
+  const rings: Promise<void>[] = [];
+  const parts: ExecutorParts = {
+    ...given,
+    ring: (hints) => {
+      const rung = given.ring(hints);
+      rings.push(rung);
+      return rung;
+    },
+  };
   let holding = parts.held.begin(hint.runId, hint.stepKey);
   const goOnWith = (task: Task | null): Task | null => {
     if (holding && holding !== task?.holding) parts.held.end(holding);
@@ -64,6 +74,7 @@ export async function executeStep(hint: StepHint, parts: ExecutorParts): Promise
   } finally {
     goOnWith(null);
   }
+  await Promise.all(rings);
 }
 
 type Task = HeldTask & { readonly journal: StepWriter };
@@ -160,7 +171,7 @@ async function settle(at: { readonly run: CachedRun; readonly key: string }, par
   if (!written) return null;
   const { own, planned, kept } = written;
   ending.written?.(own);
-  parts.ring(planned.open.filter((step) => !step.mine).map(({ stepKey }) => ({ runId: run.runId, stepKey, epoch: 0 })));
+  void parts.ring(planned.open.filter((step) => !step.mine).map(({ stepKey }) => ({ runId: run.runId, stepKey, epoch: 0 })));
   if (planned.runState) parts.cache.forget(run.runId);
   const node = kept && run.graph.nodes.get(nodeOfStep(kept.stepKey))?.node;
   if (!kept || !node) return null;

@@ -88,7 +88,7 @@ class Worker implements RunningWorker {
       clock: options.clock,
       worker: () => this.#session.id,
       fastPath: () => options.fastPath && !this.#ending.signal.aborted,
-      ring: (hints) => void options.dispatch.ring(hints),
+      ring: (hints) => options.dispatch.ring(hints),
       ringLater: (hint, ms) => void this.#ringLater(hint, ms),
       onDead: () => void this.#registerAnew(),
       warn: options.warn,

@@ -85,7 +85,7 @@ export class Workshop {
       data: { trigger: { node: trigger, kind: 'manual' }, input: { inline: input }, revision: { id: revision.id, number: revision.number, hash: revision.hash } },
     });
     const answer = await journal.startRun({
-      runId: uuidV7(),
+      runId: uuidV7(systemClock.now()),
       projectId: LOCAL_PROJECT,
       pipelineId: pipeline.id,
       revisionId: revision.id,
