@@ -124,5 +124,6 @@ const codeOf = (error: { readonly code: string }) => (error instanceof ParseErro
 function hintOf(code: string): string | undefined {
   if (code === 'no_such_key') return 'or(value, default) gives a default where something may be missing.';
   if (code === 'no_such_overload') return 'Both sides must be of one kind: string(…) and number(…) convert.';
+  if (code === 'unsupported_type') return 'An object that has a key "constructor" cannot be read by expressions.';
   return undefined;
 }

@@ -103,6 +103,12 @@ describe('errors', () => {
     );
   });
 
+  it('say why an object with a key named constructor cannot be read', () => {
+    expect(() => value('run.input.a', { a: 1, constructor: 'x' })).toThrow(
+      expect.objectContaining({ code: 'unsupported_type', hint: expect.stringContaining('"constructor"') }),
+    );
+  });
+
   it('refuse a condition that is not true or false', () => {
     expect(() => evaluateCondition('run.input.a', scope({ a: 1 }))).toThrow(
       expect.objectContaining({ code: 'not_boolean' }),

@@ -17,12 +17,18 @@ export type ExpressionFunction = {
 };
 
 /** Longest text a function makes, in UTF-16 units. */
-export const MAX_TEXT = 1_000_000;
+const MAX_TEXT = 1_000_000;
+
+/** Refuses to make a text of so many UTF-16 units, before it is made. Throws `ExpressionError` too_large. */
+export function boundedLength(length: number): void {
+  if (length <= MAX_TEXT) return;
+  throw new ExpressionError('too_large', `The text would be ${length} characters; ${MAX_TEXT} are allowed.`);
+}
 
 /** The text, or an error when it is longer than a value may be. */
 export function boundedText(text: string): string {
-  if (text.length <= MAX_TEXT) return text;
-  throw new ExpressionError('too_large', `The text would be ${text.length} characters; ${MAX_TEXT} are allowed.`);
+  boundedLength(text.length);
+  return text;
 }
 
 /** An argument that must be text. */

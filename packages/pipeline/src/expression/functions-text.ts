@@ -1,7 +1,14 @@
 import { RE2JS } from 're2js';
 import { fromBase64, fromUtf8, toBase64, toUtf8 } from './base64.ts';
 import { ExpressionError } from './error.ts';
-import { boundedText, type ExpressionFunction, listArgument, numberArgument, textArgument } from './function.ts';
+import {
+  boundedLength,
+  boundedText,
+  type ExpressionFunction,
+  listArgument,
+  numberArgument,
+  textArgument,
+} from './function.ts';
 import { textOf } from './text-of.ts';
 
 const MAX_PATTERN = 1_000;
@@ -53,11 +60,6 @@ function replaceLiteral(value: unknown, part: unknown, by: unknown): string {
   const put = textArgument(by, usage);
   boundedLength(text.length + (pieces.length - 1) * (put.length - needle.length));
   return pieces.join(put);
-}
-
-function boundedLength(length: number): void {
-  if (length > 1_000_000)
-    throw new ExpressionError('too_large', `The text would be ${length} characters; 1000000 are allowed.`);
 }
 
 function joinList(list: unknown, separator: unknown = ''): string {

@@ -83,7 +83,7 @@ function partValue(part: { readonly expression: string; readonly start: number }
 }
 
 /** The same error with its position counted from the start of the template. */
-export function moved(error: ExpressionError, by: number): ExpressionError {
+function moved(error: ExpressionError, by: number): ExpressionError {
   return new ExpressionError(error.code, error.message, {
     position: (error.position ?? 0) + by,
     hint: error.hint,

@@ -24,7 +24,7 @@ export const node = (id: string, type = 'code', more: Partial<Node> = {}): Node 
 });
 
 /** An edge written as `from.port>to`; the port is `out` when left out. */
-export function edge(text: string): Edge {
+function edge(text: string): Edge {
   const [source = '', target = ''] = text.split('>');
   const [from = '', port = 'out'] = source.split('.');
   return {
