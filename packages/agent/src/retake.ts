@@ -34,8 +34,8 @@ export function takeBack(state: AgentState, reason: string, retake: number): rea
   const good = kept.findLastIndex((turn) => turn.progress) + 1;
   // an empty turn is an accident the first time
   if ((reason === NOTHING_SAID || reason === CUT) && retake === 1) return [];
-  // nothing went wrong since the last new result, and yet no good answer twice: let it read that result again
-  const from = good === kept.length && retake > 1 ? Math.max(good - 1, 0) : good;
+  // nothing went wrong since the last new result, and yet no good answer three times: that turn itself may be the wrong one
+  const from = good === kept.length && retake > 2 ? Math.max(good - 1, 0) : good;
   const events: AgentEvent[] = kept
     .slice(from)
     .map((turn) => ({ kind: 'turn.incomplete', data: { turn: turn.turn, reason: TAKEN_BACK } }));
