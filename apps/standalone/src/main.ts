@@ -1,7 +1,7 @@
 import { JournalError } from '@switchyard/journal';
 import { readConfig } from './config.ts';
 import { StartFailure } from './failure.ts';
-import { startProduct, stopAll } from './start.ts';
+import { type Product, startProduct, stopAll } from './start.ts';
 import { realSystem } from './system.ts';
 
 /*
@@ -31,7 +31,7 @@ function fail(error: unknown): never {
 async function main(): Promise<void> {
   const undo: Parameters<typeof stopAll>[0] = [];
   let stoppingSince: number | null = null;
-  let started: Promise<unknown> = Promise.resolve();
+  let started: Promise<Product> | null = null;
   const onSignal = (): void => {
     if (stoppingSince === null) {
       stoppingSince = realSystem.elapsed();

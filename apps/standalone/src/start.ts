@@ -1,14 +1,14 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { migrate } from '@switchyard/journal';
-import { type Child, superviseChild } from './children/child.ts';
-import { planChildren, reachable } from './children/plans.ts';
+import { type Child, type ChildPlan, superviseChild } from './children/child.ts';
+import { planEngine, planHouse, reachable } from './children/plans.ts';
 import type { Environment, StandaloneConfig } from './config.ts';
 import { lockDataFolder } from './data-lock.ts';
 import { StartFailure } from './failure.ts';
 import { prepareInstallation } from './first-start.ts';
 import { choosePort } from './ports.ts';
-import { createDatabase, keepClusterUp, startCluster } from './postgres/index.ts';
+import { keepClusterUp, startCluster } from './postgres/index.ts';
 import { makeEngineKey, readOrMakeSecretKey } from './secrets.ts';
 import type { System } from './system.ts';
 
@@ -58,35 +58,30 @@ async function startParts({ config, environment, system, tell }: Start, undo: Un
   requireBuild(config.root);
   undo.push(lockDataFolder(config.data));
   const secretKey = config.secretKey ?? readOrMakeSecretKey(config.data);
-  const databaseUrl =
-    config.databaseUrl ?? (await startEmbedded({ directory: join(config.data, 'postgres'), system, tell, undo }));
-  const { applied } = await migrate(databaseUrl, { directory: join(config.root, 'prisma', 'migrations') });
-  if (applied.length > 0) tell(`database: ${applied.length} migration(s) applied`);
-
+  const engineKey = config.engineKey ?? makeEngineKey();
   const enginePort = await choosePort({ ...config.enginePort, variable: 'SWITCHYARD_ENGINE_PORT', host: '127.0.0.1' }, [
     config.port.port,
   ]);
   const port = await choosePort({ ...config.port, variable: 'SWITCHYARD_PORT', host: config.host }, [enginePort]);
-  const engineKey = config.engineKey ?? makeEngineKey();
-  await prepareInstallation(
-    {
-      databaseUrl,
-      secretKey,
-      data: config.data,
-      engine: {
-        url: `http://127.0.0.1:${enginePort}`,
-        key: engineKey,
-        ...(config.model ? { model: config.model } : {}),
-      },
-    },
-    tell,
-  );
 
-  const plans = planChildren(config, { databaseUrl, secretKey, port, enginePort, engineKey }, environment, system);
-  const children = plans.map((plan) => superviseChild(plan, system, tell));
-  undo.push(async (how) => {
+  const setting = { config, environment, system };
+  const children: Child[] = [];
+  const run = (plan: ChildPlan): void => void children.push(superviseChild(plan, system, tell));
+  const stopChildren: Undo = async (how) => {
     await Promise.all(children.map((child) => child.stop(how)));
-  });
+  };
+  run(planEngine(setting, { enginePort, engineKey })); // reads its weights while the database starts
+  undo.push(stopChildren);
+  const embedded = { directory: join(config.data, 'postgres'), system, tell, undo };
+  const databaseUrl = config.databaseUrl ?? (await startEmbedded(embedded));
+  undo.push(stopChildren); // again: undone in reverse order, children end before their database
+  const { applied } = await migrate(databaseUrl, { directory: join(config.root, 'prisma', 'migrations') });
+  if (applied.length > 0) tell(`database: ${applied.length} migration(s) applied`);
+
+  const model = config.model === undefined ? {} : { model: config.model };
+  const engine = { url: `http://127.0.0.1:${enginePort}`, key: engineKey, ...model };
+  await prepareInstallation({ databaseUrl, secretKey, data: config.data, engine }, tell);
+  for (const plan of planHouse(setting, { databaseUrl, secretKey, port, enginePort, engineKey })) run(plan);
   await untilAllReady(children, system, tell);
   return config.publicUrl ?? `http://${reachable(config.host)}:${port}`;
 }
@@ -112,14 +107,13 @@ type Embedded = {
 
 async function startEmbedded({ directory, system, tell, undo }: Embedded): Promise<string> {
   if (!existsSync(join(directory, 'data'))) tell('PostgreSQL: creating the data folder');
-  const cluster = await startCluster({ directory, system });
+  const cluster = await startCluster({ directory, system, database: DATABASE });
   const keeper = keepClusterUp(cluster, system, tell);
   undo.push(async (how) => {
     await keeper.stop();
     await cluster.stop(how);
   });
   tell(`PostgreSQL: ${cluster.adopted ? 'adopted one that was left running' : 'up'} on 127.0.0.1:${cluster.port}`);
-  await createDatabase(cluster.url('postgres'), DATABASE);
   const url = cluster.url(DATABASE);
   writeFileSync(join(directory, 'url'), `${url}\n`, { mode: 0o600 }); // for psql, backups and the command line
   return url;

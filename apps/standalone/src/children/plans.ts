@@ -24,20 +24,22 @@ const WORKER = [
 const SERVER = ['SWITCHYARD_ALLOW_ORIGINS', 'SWITCHYARD_LOG', 'SWITCHYARD_CRASH'];
 const OURS = /^(DATABASE_URL|REDIS_URL|SWITCHYARD_.*)$/;
 
-/** The three processes of the product, in the order in which they are of use to each other. */
-export function planChildren(
-  config: StandaloneConfig,
-  wiring: Wiring,
-  environment: Environment,
-  system: System,
-): readonly ChildPlan[] {
-  const logs = join(config.data, 'logs');
-  const give = (names: readonly string[], own: Record<string, string>): NodeJS.ProcessEnv => ({
-    ...Object.fromEntries(Object.entries(environment).filter(([name]) => !OURS.test(name) || names.includes(name))),
-    NODE_ENV: 'production',
-    ...own,
-  });
-  const shared = {
+/** What this start is made of. */
+export type Setting = { readonly config: StandaloneConfig; readonly environment: Environment; readonly system: System };
+
+/** The engine; it needs no database and may start before there is one. */
+export function planEngine(setting: Setting, wiring: Pick<Wiring, 'enginePort' | 'engineKey'>): ChildPlan {
+  const own = { SWITCHYARD_ENGINE_PORT: String(wiring.enginePort), SWITCHYARD_ENGINE_KEY: wiring.engineKey };
+  return {
+    ...plan(setting, { name: 'engine', main: 'engine/dist/main.js', keep: ENGINE, own }),
+    health: () => setting.system.answers(`http://127.0.0.1:${wiring.enginePort}/health`, { ms: HEALTH_MS }),
+  };
+}
+
+/** Worker and server; they find a migrated database. */
+export function planHouse(setting: Setting, wiring: Wiring): readonly ChildPlan[] {
+  const { config, system } = setting;
+  const own = {
     DATABASE_URL: wiring.databaseUrl,
     SWITCHYARD_SECRET_KEY: wiring.secretKey,
     SWITCHYARD_HOST: config.host,
@@ -45,25 +47,36 @@ export function planChildren(
     SWITCHYARD_DATA: config.data,
     ...(config.publicUrl === undefined ? {} : { SWITCHYARD_PUBLIC_URL: config.publicUrl }),
   };
-  const engine = { SWITCHYARD_ENGINE_PORT: String(wiring.enginePort), SWITCHYARD_ENGINE_KEY: wiring.engineKey };
-  const plan = (name: string, main: string, env: NodeJS.ProcessEnv): ChildPlan => ({
-    name,
-    args: ['--import', new URL('./leash.js', import.meta.url).href, join(config.root, main)],
-    environment: env,
-    directory: config.root,
-    log: openLogFile(logs, name, system),
-  });
   return [
     {
-      ...plan('engine', 'engine/dist/main.js', give(ENGINE, engine)),
-      health: () => system.answers(`http://127.0.0.1:${wiring.enginePort}/health`, { ms: HEALTH_MS }),
+      ...plan(setting, { name: 'worker', main: 'apps/worker/dist/main.js', keep: WORKER, own }),
+      readyLine: /"ready":"worker"/,
     },
-    { ...plan('worker', 'apps/worker/dist/main.js', give(WORKER, shared)), readyLine: /"ready":"worker"/ },
     {
-      ...plan('server', 'apps/server/dist/main.js', give(SERVER, shared)),
+      ...plan(setting, { name: 'server', main: 'apps/server/dist/main.js', keep: SERVER, own }),
       health: () => system.answers(`http://${reachable(config.host)}:${wiring.port}/health`, { ms: HEALTH_MS }),
     },
   ];
+}
+
+type Part = {
+  readonly name: string;
+  readonly main: string;
+  /** Our variables that pass through as they came. */
+  readonly keep: readonly string[];
+  /** Variables set here. */
+  readonly own: Readonly<Record<string, string>>;
+};
+
+function plan({ config, environment, system }: Setting, { name, main, keep, own }: Part): ChildPlan {
+  const passed = Object.entries(environment).filter(([variable]) => !OURS.test(variable) || keep.includes(variable));
+  return {
+    name,
+    args: ['--import', new URL('./leash.js', import.meta.url).href, join(config.root, main)],
+    environment: { ...Object.fromEntries(passed), NODE_ENV: 'production', ...own },
+    directory: config.root,
+    log: openLogFile(join(config.data, 'logs'), name, system),
+  };
 }
 
 /** An address that a listener on `host` answers from this machine, as it stands in a URL. */

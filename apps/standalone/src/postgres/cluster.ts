@@ -13,14 +13,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
 import { StartFailure } from '../failure.ts';
 import { anyFreePort, isFree } from '../ports.ts';
 import { isAlive, sendSignal } from '../process-table.ts';
 import type { System } from '../system.ts';
 import { type Account, chooseAccount } from './account.ts';
-import { findBinaries } from './binaries.ts';
-import { disarmStalePid, livingPostmaster } from './postmaster.ts';
+import { type Binaries, findBinaries } from './binaries.ts';
+import { disarmStalePid, isReady, livingPostmaster } from './postmaster.ts';
 
 /*
  * PostgreSQL in a folder: DIRECTORY/data (the cluster), password, port, postgres.log.
@@ -58,6 +57,8 @@ export type Cluster = {
 export type ClusterOptions = {
   readonly directory: string;
   readonly system: System;
+  /** Made with the cluster; letters, digits and underscores. */
+  readonly database: string;
   readonly settings?: readonly string[];
 };
 
@@ -73,20 +74,21 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const password = readOrMakePassword(directory, account);
   const data = join(directory, 'data');
   const binaries = findBinaries();
-  if (!existsSync(join(data, 'PG_VERSION'))) initialize({ directory, data, account, initdb: binaries.initdb });
+  if (!existsSync(join(data, 'PG_VERSION')))
+    initialize({ directory, data, account, binaries, database: options.database });
 
   const url = (port: number) => (database: string) => `postgresql://${OWNER}:${password}@127.0.0.1:${port}/${database}`;
   const boot = async (port: number): Promise<number> => {
     disarmStalePid(data);
     const pid = launch({ ...options, account, data, port, postgres: binaries.postgres });
-    await untilReady({ system, url: url(port)('postgres'), pid, directory });
+    await untilReady({ system, data, pid, directory });
     return pid;
   };
 
   const living = livingPostmaster(data);
   const port = living?.port ?? (await keptPort(directory));
   let pid = living?.pid ?? (await boot(port));
-  if (living !== null) await untilReady({ system, url: url(port)('postgres'), pid, directory });
+  if (living !== null) await untilReady({ system, data, pid, directory });
   writeFileSync(join(directory, 'port'), String(port));
   return {
     pid: () => pid,
@@ -114,10 +116,11 @@ type Initialization = {
   readonly directory: string;
   readonly data: string;
   readonly account: Account;
-  readonly initdb: string;
+  readonly binaries: Binaries;
+  readonly database: string;
 };
 
-function initialize({ directory, data, account, initdb }: Initialization): void {
+function initialize({ directory, data, account, binaries, database }: Initialization): void {
   const draft = `${data}.new`; // renamed when complete, so that an initdb killed half-way leaves no cluster
   rmSync(draft, { recursive: true, force: true });
   const args = [
@@ -126,9 +129,14 @@ function initialize({ directory, data, account, initdb }: Initialization): void 
     ...['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
     '--no-instructions',
   ];
-  const [file, words] = account.command(initdb, args);
+  const [file, words] = account.command(binaries.initdb, args);
   const made = spawnSync(file, [...words], { encoding: 'utf8', cwd: '/' });
-  if (made.status === 0) return renameSync(draft, data);
+  // single-user mode: no listener, no client library, and the database is there before anybody can connect
+  const [single, options] = account.command(binaries.postgres, ['--single', '-D', draft, 'postgres']);
+  const input = `create database ${database}\n`;
+  if (made.status === 0 && spawnSync(single, [...options], { input, cwd: '/' }).status === 0) {
+    return renameSync(draft, data);
+  }
   rmSync(draft, { recursive: true, force: true });
   const reason = made.error?.message ?? `${made.stderr}`.trim();
   throw new StartFailure(
@@ -176,12 +184,17 @@ function openLog(directory: string): number {
   return openSync(file, 'a', 0o600);
 }
 
-type Waiting = { readonly system: System; readonly url: string; readonly pid: number; readonly directory: string };
+type Waiting = {
+  readonly system: System;
+  readonly data: string;
+  readonly pid: number;
+  readonly directory: string;
+};
 
-/** Waits for the first answered query; a crash recovery may take a while. */
-async function untilReady({ system, url, pid, directory }: Waiting): Promise<void> {
+/** Waits until it takes connections; a crash recovery may take a while. */
+async function untilReady({ system, data, pid, directory }: Waiting): Promise<void> {
   const until = system.elapsed() + START_PATIENCE_MS;
-  while (!(await answersQuery(url))) {
+  while (!isReady(data, pid)) {
     if (isAlive(pid) && system.elapsed() < until) {
       await system.sleep(25);
       continue;
@@ -189,20 +202,6 @@ async function untilReady({ system, url, pid, directory }: Waiting): Promise<voi
     const log = join(directory, 'postgres.log');
     const tail = existsSync(log) ? readFileSync(log, 'utf8').slice(-1500) : '';
     throw new StartFailure('postgres_failed', `PostgreSQL did not start\n${tail}`, `the whole log is ${log}`);
-  }
-}
-
-async function answersQuery(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    await client.query('select 1');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    client.end().catch(() => {});
   }
 }
 

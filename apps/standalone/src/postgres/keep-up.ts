@@ -1,3 +1,4 @@
+import { StartFailure } from '../failure.ts';
 import type { System } from '../system.ts';
 import type { Cluster } from './cluster.ts';
 
@@ -26,7 +27,7 @@ export function keepClusterUp(cluster: Cluster, system: System, tell: (line: str
         backoff = BACKOFF_MS.first;
         tell('PostgreSQL is up again');
       } catch (error) {
-        tell(error instanceof Error ? error.message : String(error));
+        tell(`${error instanceof StartFailure ? error.hint : String(error)}; trying again`);
         await system.sleep(backoff);
         backoff = Math.min(backoff * 2, BACKOFF_MS.most);
       }

@@ -19,14 +19,20 @@ export function livingPostmaster(data: string): Postmaster | null {
   return pid > 0 && port > 0 && isAlive(pid) && isOurs(pid, data) ? { pid, port } : null;
 }
 
+/** True when this postmaster takes connections; it writes so itself. */
+export function isReady(data: string, pid: number): boolean {
+  const lines = readLines(data);
+  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
+}
+
 /**
- * Readies a `postmaster.pid` left by a crash whose process id now belongs to another program: PostgreSQL would take that one
- * for a postmaster and refuse to start. Only the id is replaced, so PostgreSQL still checks the shared memory it names.
+ * Readies a `postmaster.pid` left by a crash whose process id still exists, as another program's or as a zombie's that nobody
+ * reaps: PostgreSQL would take that for a postmaster and refuse to start. Only the id is replaced, so PostgreSQL still checks
+ * that nobody uses the shared memory the file names. Does nothing while a postmaster lives.
  */
 export function disarmStalePid(data: string): void {
   const lines = readLines(data);
-  const pid = Number(lines[0]);
-  if (!(pid > 0) || !isAlive(pid) || isOurs(pid, data)) return;
+  if (lines.length === 0 || livingPostmaster(data) !== null) return;
   writeFileSync(pidFile(data), [NO_PROCESS, ...lines.slice(1)].join('\n'));
 }
 
