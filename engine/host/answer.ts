@@ -10,7 +10,12 @@ import { type TurnEvent, TurnParser } from './turn-parser.ts';
 export type AnswerMessage = ChatCompletion['choices'][number]['message'];
 
 /** What an answer is read with. @property partial ids of the turn that were given, not sampled: they are parsed but not told again */
-export type AnswerOptions = { readonly tokenizer: Tokenizer; readonly calls: CallRule; readonly stopTexts: readonly string[]; readonly partial: readonly number[] };
+export type AnswerOptions = {
+  readonly tokenizer: Tokenizer;
+  readonly calls: CallRule;
+  readonly stopTexts: readonly string[];
+  readonly partial: readonly number[];
+};
 
 /** One per answer. */
 export class Answer {
@@ -56,7 +61,8 @@ export class Answer {
     if (this.stopped) return 'stop';
     if (engine === 'length') return 'length';
     if (this.#complete.size > 0) return 'tool_calls';
-    if (this.#malformed !== null) throw new Refusal(500, 'malformed_tool_call', `the model called "${this.#malformed}", which is no declared tool`);
+    if (this.#malformed !== null)
+      throw new Refusal(500, 'malformed_tool_call', `the model called "${this.#malformed}", which is no declared tool`);
     return 'stop';
   }
 
@@ -91,7 +97,9 @@ export class Answer {
 }
 
 function callDelta(call: Extract<TurnEvent, { kind: 'call' }>): WireDelta {
-  return { tool_calls: [{ index: call.index, id: call.id, type: 'function', function: { name: call.name, arguments: '' } }] };
+  return {
+    tool_calls: [{ index: call.index, id: call.id, type: 'function', function: { name: call.name, arguments: '' } }],
+  };
 }
 
 /** The message that a client would build from the deltas. Calls not in `complete` were cut and are left out. */
@@ -103,8 +111,15 @@ export function messageOf(deltas: readonly WireDelta[], complete: ReadonlySet<nu
     content += delta.content ?? '';
     reasoning += delta.reasoning_content ?? '';
     for (const piece of delta.tool_calls ?? []) {
-      const known = calls.get(piece.index) ?? { id: piece.id ?? '', type: 'function', function: { name: piece.function.name ?? '', arguments: '' } };
-      calls.set(piece.index, { ...known, function: { name: known.function.name, arguments: known.function.arguments + (piece.function.arguments ?? '') } });
+      const known = calls.get(piece.index) ?? {
+        id: piece.id ?? '',
+        type: 'function',
+        function: { name: piece.function.name ?? '', arguments: '' },
+      };
+      calls.set(piece.index, {
+        ...known,
+        function: { name: known.function.name, arguments: known.function.arguments + (piece.function.arguments ?? '') },
+      });
     }
   }
   const whole = [...calls].filter(([index]) => complete.has(index)).map(([, call]) => call);

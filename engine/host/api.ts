@@ -3,7 +3,11 @@
  * clients can share them without loading the engine. Fields beyond OpenAI's are marked «extension».
  */
 
-export type WireToolCall = { readonly id: string; readonly type: 'function'; readonly function: { readonly name: string; readonly arguments: string } };
+export type WireToolCall = {
+  readonly id: string;
+  readonly type: 'function';
+  readonly function: { readonly name: string; readonly arguments: string };
+};
 
 export type WireMessage = {
   readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
@@ -16,13 +20,24 @@ export type WireMessage = {
   readonly tool_call_id?: string;
 };
 
-export type WireTool = { readonly type: 'function'; readonly function: { readonly name: string; readonly description?: string; readonly parameters?: Record<string, unknown> } };
+export type WireTool = {
+  readonly type: 'function';
+  readonly function: {
+    readonly name: string;
+    readonly description?: string;
+    readonly parameters?: Record<string, unknown>;
+  };
+};
 
 export type ChatCompletionRequest = {
   readonly model: string;
   readonly messages: readonly WireMessage[];
   readonly tools?: readonly WireTool[];
-  readonly tool_choice?: 'none' | 'auto' | 'required' | { readonly type: 'function'; readonly function: { readonly name: string } };
+  readonly tool_choice?:
+    | 'none'
+    | 'auto'
+    | 'required'
+    | { readonly type: 'function'; readonly function: { readonly name: string } };
   readonly temperature?: number;
   readonly top_p?: number;
   readonly max_tokens?: number;
@@ -49,7 +64,12 @@ export type WireDelta = {
   readonly content?: string;
   readonly reasoning_content?: string;
   readonly reasoning?: string;
-  readonly tool_calls?: readonly { readonly index: number; readonly id?: string; readonly type?: 'function'; readonly function: { readonly name?: string; readonly arguments?: string } }[];
+  readonly tool_calls?: readonly {
+    readonly index: number;
+    readonly id?: string;
+    readonly type?: 'function';
+    readonly function: { readonly name?: string; readonly arguments?: string };
+  }[];
 };
 
 export type FinishReason = 'stop' | 'length' | 'tool_calls';
@@ -59,7 +79,12 @@ export type ChatCompletionChunk = {
   readonly object: 'chat.completion.chunk';
   readonly created: number;
   readonly model: string;
-  readonly choices: readonly { readonly index: number; readonly delta: WireDelta; readonly finish_reason: FinishReason | null; readonly token_ids?: readonly number[] }[];
+  readonly choices: readonly {
+    readonly index: number;
+    readonly delta: WireDelta;
+    readonly finish_reason: FinishReason | null;
+    readonly token_ids?: readonly number[];
+  }[];
   readonly usage?: WireUsage;
 };
 
@@ -70,7 +95,13 @@ export type ChatCompletion = {
   readonly model: string;
   readonly choices: readonly {
     readonly index: number;
-    readonly message: { readonly role: 'assistant'; readonly content: string | null; readonly reasoning_content?: string; readonly reasoning?: string; readonly tool_calls?: readonly WireToolCall[] };
+    readonly message: {
+      readonly role: 'assistant';
+      readonly content: string | null;
+      readonly reasoning_content?: string;
+      readonly reasoning?: string;
+      readonly tool_calls?: readonly WireToolCall[];
+    };
     readonly finish_reason: FinishReason;
     readonly token_ids?: readonly number[];
   }[];
@@ -81,6 +112,17 @@ export type ChatCompletion = {
 export type TokenizeRequest = Pick<ChatCompletionRequest, 'messages' | 'tools'>;
 export type TokenizeAnswer = { readonly count: number; readonly tokens: readonly number[] };
 
-export type ModelList = { readonly object: 'list'; readonly data: readonly { readonly id: string; readonly object: 'model'; readonly created: number; readonly owned_by: string; readonly context_window: number }[] };
+export type ModelList = {
+  readonly object: 'list';
+  readonly data: readonly {
+    readonly id: string;
+    readonly object: 'model';
+    readonly created: number;
+    readonly owned_by: string;
+    readonly context_window: number;
+  }[];
+};
 
-export type WireError = { readonly error: { readonly message: string; readonly type: string; readonly code: string; readonly param?: string } };
+export type WireError = {
+  readonly error: { readonly message: string; readonly type: string; readonly code: string; readonly param?: string };
+};

@@ -9,7 +9,11 @@ import type { CallRule } from './turn-grammar.ts';
 
 const text = z.union([z.string(), z.array(z.looseObject({ type: z.literal('text'), text: z.string() }))]).nullish();
 
-const callSchema = z.looseObject({ id: z.string(), type: z.literal('function').optional(), function: z.looseObject({ name: z.string(), arguments: z.string() }) });
+const callSchema = z.looseObject({
+  id: z.string(),
+  type: z.literal('function').optional(),
+  function: z.looseObject({ name: z.string(), arguments: z.string() }),
+});
 
 const messageSchema = z.looseObject({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
@@ -24,10 +28,17 @@ const messageSchema = z.looseObject({
 // A name with a colon would make call ids ambiguous.
 const toolSchema = z.looseObject({
   type: z.literal('function'),
-  function: z.looseObject({ name: z.string().regex(/^[a-zA-Z0-9_.-]{1,64}$/), description: z.string().optional(), parameters: z.record(z.string(), z.unknown()).optional() }),
+  function: z.looseObject({
+    name: z.string().regex(/^[a-zA-Z0-9_.-]{1,64}$/),
+    description: z.string().optional(),
+    parameters: z.record(z.string(), z.unknown()).optional(),
+  }),
 });
 
-const choiceSchema = z.union([z.enum(['none', 'auto', 'required']), z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: z.string() }) })]);
+const choiceSchema = z.union([
+  z.enum(['none', 'auto', 'required']),
+  z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: z.string() }) }),
+]);
 
 const promptSchema = z.looseObject({ messages: z.array(messageSchema).min(1), tools: z.array(toolSchema).nullish() });
 
@@ -66,19 +77,37 @@ export type ChatJob = {
 /** Checks a chat request against the model. @param drawSeed used when the request brings no seed @throws Refusal 400, 404 */
 export function readChatRequest(body: unknown, card: ModelCard, drawSeed: () => number): ChatJob {
   const request = checked(chatSchema, body);
-  if (request.model !== card.id) throw new Refusal(404, 'model_not_found', `the model ${request.model} does not exist; this engine runs ${card.id}`, 'model');
+  if (request.model !== card.id)
+    throw new Refusal(
+      404,
+      'model_not_found',
+      `the model ${request.model} does not exist; this engine runs ${card.id}`,
+      'model',
+    );
   const { conversation, nextIndex } = readConversation(request);
   const calls = callRule(request, nextIndex);
   const prompt = card.tokenizer.encodeSegments(card.render(conversation));
   const partial = checkPartial(request.partial_token_ids ?? [], card);
   const room = card.contextWindow - prompt.length - partial.length;
   if (room < 1) {
-    throw new Refusal(400, 'context_length_exceeded', `this model's maximum context length is ${card.contextWindow} tokens, the prompt holds ${prompt.length + partial.length}`, 'messages');
+    throw new Refusal(
+      400,
+      'context_length_exceeded',
+      `this model's maximum context length is ${card.contextWindow} tokens, the prompt holds ${prompt.length + partial.length}`,
+      'messages',
+    );
   }
   const wanted = request.max_completion_tokens ?? request.max_tokens ?? room;
   const seed = (request.seed ?? drawSeed()) >>> 0;
   return {
-    generation: { prompt, partial, maxTokens: Math.min(wanted, room), sampling: { temperature: request.temperature ?? 1, topP: request.top_p ?? 1, seed }, calls, stops: card.stops },
+    generation: {
+      prompt,
+      partial,
+      maxTokens: Math.min(wanted, room),
+      sampling: { temperature: request.temperature ?? 1, topP: request.top_p ?? 1, seed },
+      calls,
+      stops: card.stops,
+    },
     calls,
     stopTexts: typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []),
     stream: request.stream ?? false,
@@ -96,17 +125,28 @@ function checked<T>(schema: z.ZodType<T>, body: unknown): T {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  const path = (issue?.path ?? []).map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? String(part) : `.${String(part)}`)).join('');
-  throw new Refusal(400, 'invalid_request', `${path === '' ? 'body' : path}: ${issue?.message ?? 'invalid'}`, path === '' ? null : path);
+  const path = (issue?.path ?? [])
+    .map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? String(part) : `.${String(part)}`))
+    .join('');
+  throw new Refusal(
+    400,
+    'invalid_request',
+    `${path === '' ? 'body' : path}: ${issue?.message ?? 'invalid'}`,
+    path === '' ? null : path,
+  );
 }
 
-function readConversation(request: z.infer<typeof promptSchema>): { readonly conversation: Conversation; readonly nextIndex: number } {
+function readConversation(request: z.infer<typeof promptSchema>): {
+  readonly conversation: Conversation;
+  readonly nextIndex: number;
+} {
   const { messages, nextIndex } = numberCalls(request.messages.map(readMessage));
   return { conversation: { messages, tools: request.tools ?? [] }, nextIndex };
 }
 
 function readMessage(message: z.infer<typeof messageSchema>, index: number): Message {
-  const content = typeof message.content === 'string' ? message.content : (message.content ?? []).map((part) => part.text).join('');
+  const content =
+    typeof message.content === 'string' ? message.content : (message.content ?? []).map((part) => part.text).join('');
   const label = message.name ? message.name : null;
   switch (message.role) {
     case 'user':
@@ -115,11 +155,27 @@ function readMessage(message: z.infer<typeof messageSchema>, index: number): Mes
     case 'developer':
       return { role: 'system', label, content };
     case 'tool':
-      if (message.tool_call_id === undefined) throw new Refusal(400, 'invalid_request', 'a tool message needs tool_call_id', `messages[${index}].tool_call_id`);
+      if (message.tool_call_id === undefined)
+        throw new Refusal(
+          400,
+          'invalid_request',
+          'a tool message needs tool_call_id',
+          `messages[${index}].tool_call_id`,
+        );
       return { role: 'tool', label, content, callId: message.tool_call_id };
     case 'assistant': {
-      const calls = (message.tool_calls ?? []).map((call) => ({ id: call.id, name: call.function.name, arguments: call.function.arguments }));
-      return { role: 'assistant', label, reasoning: message.reasoning_content ?? message.reasoning ?? '', content, calls };
+      const calls = (message.tool_calls ?? []).map((call) => ({
+        id: call.id,
+        name: call.function.name,
+        arguments: call.function.arguments,
+      }));
+      return {
+        role: 'assistant',
+        label,
+        reasoning: message.reasoning_content ?? message.reasoning ?? '',
+        content,
+        calls,
+      };
     }
   }
 }
@@ -133,12 +189,19 @@ function callRule(request: z.infer<typeof chatSchema>, nextIndex: number): CallR
   if (choice === 'none') return { names: [], nextIndex, required: false, parallel };
   if (choice === 'auto') return { names: declared, nextIndex, required: false, parallel };
   const names = choice === 'required' ? declared : declared.filter((name) => name === choice.function.name);
-  if (names.length === 0) throw new Refusal(400, 'invalid_tool_choice', 'tool_choice asks for a tool that is not declared', 'tool_choice');
+  if (names.length === 0)
+    throw new Refusal(400, 'invalid_tool_choice', 'tool_choice asks for a tool that is not declared', 'tool_choice');
   return { names, nextIndex, required: true, parallel };
 }
 
 function checkPartial(partial: readonly number[], card: ModelCard): readonly number[] {
   const wrong = partial.find((id) => id >= card.vocabSize || card.stops.includes(id));
-  if (wrong !== undefined) throw new Refusal(400, 'invalid_request', `partial_token_ids: ${wrong} is no id of an unfinished turn`, 'partial_token_ids');
+  if (wrong !== undefined)
+    throw new Refusal(
+      400,
+      'invalid_request',
+      `partial_token_ids: ${wrong} is no id of an unfinished turn`,
+      'partial_token_ids',
+    );
   return partial;
 }

@@ -26,7 +26,12 @@ export type CompletionParts = { readonly thread: ModelThread; readonly card: Mod
 
 /** Runs the job and writes the answer. Resolves when the response is ended, by us or by the client's leaving. */
 export function answerChat(job: ChatJob, parts: CompletionParts, response: ServerResponse): Promise<void> {
-  const answer = new Answer({ tokenizer: parts.card.tokenizer, calls: job.calls, stopTexts: job.stopTexts, partial: job.generation.partial });
+  const answer = new Answer({
+    tokenizer: parts.card.tokenizer,
+    calls: job.calls,
+    stopTexts: job.stopTexts,
+    partial: job.generation.partial,
+  });
   const sink = job.stream ? streamSink(job, parts, response) : wholeSink(job, parts, { response, answer });
   if (response.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
@@ -71,10 +76,19 @@ export function answerChat(job: ChatJob, parts: CompletionParts, response: Serve
 
 function usageOf(job: ChatJob, progress: { readonly cached: number; readonly sampled: number }): WireUsage {
   const prompt = job.generation.prompt.length + job.generation.partial.length;
-  return { prompt_tokens: prompt, completion_tokens: progress.sampled, total_tokens: prompt + progress.sampled, prompt_tokens_details: { cached_tokens: progress.cached } };
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: progress.sampled,
+    total_tokens: prompt + progress.sampled,
+    prompt_tokens_details: { cached_tokens: progress.cached },
+  };
 }
 
-function wholeSink(job: ChatJob, { card, head }: CompletionParts, { response, answer }: { readonly response: ServerResponse; readonly answer: Answer }): AnswerSink {
+function wholeSink(
+  job: ChatJob,
+  { card, head }: CompletionParts,
+  { response, answer }: { readonly response: ServerResponse; readonly answer: Answer },
+): AnswerSink {
   const deltas: WireDelta[] = [];
   const ids: number[] = [];
   return {
@@ -83,8 +97,20 @@ function wholeSink(job: ChatJob, { card, head }: CompletionParts, { response, an
       ids.push(...tokens);
     },
     finish(reason, tokens, usage) {
-      const choice = { index: 0, message: messageOf(deltas, answer.completeCalls), finish_reason: reason, ...(job.returnTokenIds ? { token_ids: [...ids, ...tokens] } : {}) };
-      const body: ChatCompletion = { id: head.id, object: 'chat.completion', created: head.created, model: card.id, choices: [choice], usage };
+      const choice = {
+        index: 0,
+        message: messageOf(deltas, answer.completeCalls),
+        finish_reason: reason,
+        ...(job.returnTokenIds ? { token_ids: [...ids, ...tokens] } : {}),
+      };
+      const body: ChatCompletion = {
+        id: head.id,
+        object: 'chat.completion',
+        created: head.created,
+        model: card.id,
+        choices: [choice],
+        usage,
+      };
       sendJson(response, 200, body);
     },
     fail: (refusal) => sendJson(response, refusal.status, refusal.toWire()),
@@ -95,14 +121,32 @@ function wholeSink(job: ChatJob, { card, head }: CompletionParts, { response, an
 function streamSink(job: ChatJob, { card, head }: CompletionParts, response: ServerResponse): AnswerSink {
   const chunk = (choices: ChatCompletionChunk['choices'], usage?: WireUsage): void => {
     if (!response.headersSent) {
-      response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' });
-      const role: ChatCompletionChunk = { id: head.id, object: 'chat.completion.chunk', created: head.created, model: card.id, choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }] };
+      response.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-cache',
+        'x-accel-buffering': 'no',
+      });
+      const role: ChatCompletionChunk = {
+        id: head.id,
+        object: 'chat.completion.chunk',
+        created: head.created,
+        model: card.id,
+        choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }],
+      };
       response.write(`data: ${JSON.stringify(role)}\n\n`);
     }
-    const body: ChatCompletionChunk = { id: head.id, object: 'chat.completion.chunk', created: head.created, model: card.id, choices, ...(usage === undefined ? {} : { usage }) };
+    const body: ChatCompletionChunk = {
+      id: head.id,
+      object: 'chat.completion.chunk',
+      created: head.created,
+      model: card.id,
+      choices,
+      ...(usage === undefined ? {} : { usage }),
+    };
     response.write(`data: ${JSON.stringify(body)}\n\n`);
   };
-  const ids = (tokens: readonly number[]): { readonly token_ids?: readonly number[] } => (job.returnTokenIds ? { token_ids: tokens } : {});
+  const ids = (tokens: readonly number[]): { readonly token_ids?: readonly number[] } =>
+    job.returnTokenIds ? { token_ids: tokens } : {};
   return {
     delta: (delta, tokens) => chunk([{ index: 0, delta, finish_reason: null, ...ids(tokens) }]),
     finish(reason, tokens, usage) {
@@ -121,6 +165,9 @@ function streamSink(job: ChatJob, { card, head }: CompletionParts, response: Ser
 export function sendJson(response: ServerResponse, status: number, body: unknown): void {
   if (response.destroyed || response.headersSent) return;
   const text = JSON.stringify(body);
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) });
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+  });
   response.end(text);
 }

@@ -21,5 +21,9 @@ const schema = z.object({
 /** Reads the environment. @throws ZodError naming the variable */
 export function readEngineConfig(environment: Readonly<Record<string, string | undefined>>): EngineConfig {
   const values = schema.parse(environment);
-  return { port: values.SWITCHYARD_ENGINE_PORT, key: values.SWITCHYARD_ENGINE_KEY, model: values.SWITCHYARD_MODEL ?? shippedModel() };
+  return {
+    port: values.SWITCHYARD_ENGINE_PORT,
+    key: values.SWITCHYARD_ENGINE_KEY,
+    model: values.SWITCHYARD_MODEL ?? shippedModel(),
+  };
 }

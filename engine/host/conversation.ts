@@ -7,7 +7,13 @@ export type Call = { readonly id: string; readonly name: string; readonly argume
 /** One message. `label` overrides the role's name in the prompt, as the template allows. */
 export type Message =
   | { readonly role: 'system' | 'user'; readonly label: string | null; readonly content: string }
-  | { readonly role: 'assistant'; readonly label: string | null; readonly reasoning: string; readonly content: string; readonly calls: readonly Call[] }
+  | {
+      readonly role: 'assistant';
+      readonly label: string | null;
+      readonly reasoning: string;
+      readonly content: string;
+      readonly calls: readonly Call[];
+    }
   | { readonly role: 'tool'; readonly label: string | null; readonly content: string; readonly callId: string };
 
 /** Messages and declared tools; `tools` is empty when none were declared. */

@@ -22,7 +22,9 @@ export class JinjaTemplate {
   constructor(source: string, controlTexts: Iterable<string>) {
     this.#template = new Template(source);
     this.#controlTexts = [...controlTexts];
-    const alternatives = [...this.#controlTexts].sort((a, b) => b.length - a.length).map((text) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
+    const alternatives = [...this.#controlTexts]
+      .sort((a, b) => b.length - a.length)
+      .map((text) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
     this.#pattern = new RegExp(`(${alternatives.join('|')})`, 'g');
   }
 
@@ -39,33 +41,55 @@ export class JinjaTemplate {
       tools: conversation.tools.length === 0 ? null : sortKeys(conversation.tools),
       add_generation_prompt: true,
     };
-    const text = this.#template.render(Object.fromEntries(Object.entries(values).map(([name, value]) => [name, this.#guard(value)])));
+    const text = this.#template.render(
+      Object.fromEntries(Object.entries(values).map(([name, value]) => [name, this.#guard(value)])),
+    );
     return text
       .split(this.#pattern)
-      .map((part, i): Segment => (i % 2 === 1 ? { kind: 'control', text: part } : { kind: 'text', text: this.#restore(part) }))
+      .map(
+        (part, i): Segment =>
+          i % 2 === 1 ? { kind: 'control', text: part } : { kind: 'text', text: this.#restore(part) },
+      )
       .filter((segment) => segment.text !== '');
   }
 
   #guard(value: unknown): unknown {
     if (typeof value === 'string') {
-      return value.replaceAll(MARK, `${MARK}m${MARK_END}`).replace(this.#pattern, (text) => `${MARK}${this.#controlTexts.indexOf(text)}${MARK_END}`);
+      return value
+        .replaceAll(MARK, `${MARK}m${MARK_END}`)
+        .replace(this.#pattern, (text) => `${MARK}${this.#controlTexts.indexOf(text)}${MARK_END}`);
     }
     if (Array.isArray(value)) return value.map((item) => this.#guard(item));
     if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [String(this.#guard(key)), this.#guard(inner)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [String(this.#guard(key)), this.#guard(inner)]),
+    );
   }
 
   #restore(text: string): string {
-    return text.replace(/\uE000(m|\d+)\uE001/g, (_, mark: string) => (mark === 'm' ? MARK : (this.#controlTexts[Number(mark)] ?? '')));
+    return text.replace(/\uE000(m|\d+)\uE001/g, (_, mark: string) =>
+      mark === 'm' ? MARK : (this.#controlTexts[Number(mark)] ?? ''),
+    );
   }
 }
 
 function templateMessage(message: Message): Record<string, unknown> {
   const named = message.label === null ? {} : { name: message.label };
-  if (message.role === 'tool') return { role: 'tool', ...named, content: message.content, tool_call_id: message.callId };
+  if (message.role === 'tool')
+    return { role: 'tool', ...named, content: message.content, tool_call_id: message.callId };
   if (message.role !== 'assistant') return { role: message.role, ...named, content: message.content };
-  const calls = message.calls.map((call) => ({ id: call.id, type: 'function', function: { name: call.name, arguments: call.arguments } }));
-  return { role: 'assistant', ...named, content: message.content, reasoning_content: message.reasoning, ...(calls.length === 0 ? {} : { tool_calls: calls }) };
+  const calls = message.calls.map((call) => ({
+    id: call.id,
+    type: 'function',
+    function: { name: call.name, arguments: call.arguments },
+  }));
+  return {
+    role: 'assistant',
+    ...named,
+    content: message.content,
+    reasoning_content: message.reasoning,
+    ...(calls.length === 0 ? {} : { tool_calls: calls }),
+  };
 }
 
 /** Object keys sorted at every depth, as the family's tokenizer class does before it calls the template. */

@@ -12,7 +12,10 @@ afterEach(() => {
 });
 
 function start(environment: Record<string, string>): ChildProcess {
-  const child = spawn(process.execPath, ['--import', tsx, main], { env: { PATH: process.env.PATH, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--import', tsx, main], {
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   started.push(child);
   return child;
 }
@@ -33,10 +36,18 @@ it('says where it listens in one JSON line, serves, and ends on SIGTERM', async 
 
 it.each([
   ['a missing key', {}, 'SWITCHYARD_ENGINE_KEY'],
-  ['a missing model', { SWITCHYARD_ENGINE_KEY: 'some-test-key', SWITCHYARD_MODEL: '/nonexistent' }, 'config.json cannot be read'],
-])('refuses to start with %s, and says why', async (_, environment, message) => {
-  const child = start(environment);
-  const [text, [code]] = await Promise.all([firstText(child, 'stderr'), once(child, 'exit')]);
-  expect(text).toContain(message);
-  expect(code).toBe(1);
-}, 30_000);
+  [
+    'a missing model',
+    { SWITCHYARD_ENGINE_KEY: 'some-test-key', SWITCHYARD_MODEL: '/nonexistent' },
+    'config.json cannot be read',
+  ],
+])(
+  'refuses to start with %s, and says why',
+  async (_, environment, message) => {
+    const child = start(environment);
+    const [text, [code]] = await Promise.all([firstText(child, 'stderr'), once(child, 'exit')]);
+    expect(text).toContain(message);
+    expect(code).toBe(1);
+  },
+  30_000,
+);

@@ -6,7 +6,9 @@ import { createEngineServer } from './server.ts';
 import { realSystem } from './system.ts';
 
 function die(error: unknown): never {
-  process.stderr.write(`${JSON.stringify({ level: 'error', message: error instanceof Error ? error.message : String(error) })}\n`);
+  process.stderr.write(
+    `${JSON.stringify({ level: 'error', message: error instanceof Error ? error.message : String(error) })}\n`,
+  );
   process.exit(1);
 }
 
@@ -19,7 +21,9 @@ async function main(): Promise<void> {
   server.listen(config.port, '127.0.0.1', () => {
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : config.port;
-    process.stdout.write(`${JSON.stringify({ event: 'listening', url: `http://127.0.0.1:${port}`, model: card.id, template: card.template })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ event: 'listening', url: `http://127.0.0.1:${port}`, model: card.id, template: card.template })}\n`,
+    );
   });
   const stop = (): void => {
     server.close();

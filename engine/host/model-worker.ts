@@ -20,9 +20,12 @@ function post(message: FromModel): void {
 
 const model = loadModel(folder);
 const tokenizer = Tokenizer.load(folder);
-if (!logitsOf(model, forward(model, openSequence(model), [0])).every(Number.isFinite)) throw new Error('the first forward pass gave logits that are not finite');
+if (!logitsOf(model, forward(model, openSequence(model), [0])).every(Number.isFinite))
+  throw new Error('the first forward pass gave logits that are not finite');
 const prefixes = new PrefixCache(model.config, { bytes: 256 * 1024 * 1024, conversations: 32 });
-const scheduler = new Scheduler({ model, tokenizer, prefixes }, (request, event) => post({ kind: 'event', request, event }));
+const scheduler = new Scheduler({ model, tokenizer, prefixes }, (request, event) =>
+  post({ kind: 'event', request, event }),
+);
 let running = false;
 
 function run(): void {

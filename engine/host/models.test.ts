@@ -2,14 +2,21 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { writeRandomCheckpoint } from '../scripts/random-weights.ts';
 import { forward, loadModel, logitsOf, openSequence } from '../reference/forward.ts';
+import { writeRandomCheckpoint } from '../scripts/random-weights.ts';
 import { FAMILY_SYSTEM, readModelCard, shippedModel } from './models.ts';
 
 let folder = '';
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'model-'));
-  for (const name of ['config.json', 'generation_config.json', 'tokenizer_config.json', 'tiktoken.model', 'chat_template.jinja']) cpSync(join(shippedModel(), name), join(folder, name));
+  for (const name of [
+    'config.json',
+    'generation_config.json',
+    'tokenizer_config.json',
+    'tiktoken.model',
+    'chat_template.jinja',
+  ])
+    cpSync(join(shippedModel(), name), join(folder, name));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -28,7 +35,9 @@ describe('model card', () => {
   it('the shipped model is rendered by the built-in template, without a default system message', () => {
     const card = readModelCard(shippedModel());
     expect([card.id, card.template, card.contextWindow]).toEqual(['pocket', 'built-in', 2048]);
-    expect(prompt(shippedModel())).toBe('<|im_user|>user<|im_middle|>Hi<|im_end|><|im_assistant|>assistant<|im_middle|>');
+    expect(prompt(shippedModel())).toBe(
+      '<|im_user|>user<|im_middle|>Hi<|im_end|><|im_assistant|>assistant<|im_middle|>',
+    );
   });
 
   it('stops on every end the files and the family know', () => {
@@ -43,7 +52,9 @@ describe('model card', () => {
   });
 
   it('a template that says something else is rendered as it is', () => {
-    edit('chat_template.jinja', (text) => text.replace('{%- if tools -%}', '<|im_system|>system<|im_middle|>Be kind.<|im_end|>{%- if tools -%}'));
+    edit('chat_template.jinja', (text) =>
+      text.replace('{%- if tools -%}', '<|im_system|>system<|im_middle|>Be kind.<|im_end|>{%- if tools -%}'),
+    );
     expect([readModelCard(folder).id, readModelCard(folder).template]).toEqual([basename(folder), 'jinja']);
     expect(prompt(folder)).toMatch(/^<\|im_system\|>system<\|im_middle\|>Be kind\./);
   });

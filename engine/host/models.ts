@@ -24,7 +24,9 @@ export type ModelCard = {
 /** The default system message of the family; a checkpoint's own template may leave it out. */
 export const FAMILY_SYSTEM = 'You are Kimi, an AI assistant created by Moonshot AI.';
 
-const generationSchema = z.looseObject({ eos_token_id: z.union([z.number().int(), z.array(z.number().int())]).optional() });
+const generationSchema = z.looseObject({
+  eos_token_id: z.union([z.number().int(), z.array(z.number().int())]).optional(),
+});
 
 /** The model that ships with the engine; found the same way from `host/` and from `dist/`. */
 export function shippedModel(): string {
@@ -37,10 +39,21 @@ export function readModelCard(path: string): ModelCard {
   const config = readConfig(folder);
   const tokenizer = Tokenizer.load(folder);
   const highest = Math.max(tokenizer.vocabulary.pieces.length - 1, ...tokenizer.vocabulary.controlByText.values());
-  if (highest >= config.vocabSize) throw new CheckpointRefused(`the tokenizer gives id ${highest}, but config.json says vocab_size ${config.vocabSize}`);
+  if (highest >= config.vocabSize)
+    throw new CheckpointRefused(
+      `the tokenizer gives id ${highest}, but config.json says vocab_size ${config.vocabSize}`,
+    );
   const { endOfText, endOfMessage, endOfTurn } = tokenizer.vocabulary.control;
   const stops = [...new Set([...config.eosTokenIds, ...generationStops(folder), endOfText, endOfMessage, endOfTurn])];
-  return { id: basename(folder), folder, contextWindow: config.maxPositions, vocabSize: config.vocabSize, stops, tokenizer, ...chooseRenderer(folder, tokenizer) };
+  return {
+    id: basename(folder),
+    folder,
+    contextWindow: config.maxPositions,
+    vocabSize: config.vocabSize,
+    stops,
+    tokenizer,
+    ...chooseRenderer(folder, tokenizer),
+  };
 }
 
 function generationStops(folder: string): readonly number[] {
@@ -56,13 +69,24 @@ function chooseRenderer(folder: string, tokenizer: Tokenizer): Pick<ModelCard, '
   for (const defaultSystem of [null, FAMILY_SYSTEM]) {
     const render = (conversation: Conversation): readonly Segment[] => renderPrompt(conversation, { defaultSystem });
     if (jinja === null && defaultSystem === null) continue;
-    if (jinja === null || SAMPLES.every((sample) => JSON.stringify(render(sample)) === JSON.stringify(jinja.render(sample)))) return { template: 'built-in', render };
+    if (
+      jinja === null ||
+      SAMPLES.every((sample) => JSON.stringify(render(sample)) === JSON.stringify(jinja.render(sample)))
+    )
+      return { template: 'built-in', render };
   }
   if (jinja === null) throw new Error('unreachable: without a template file the built-in renderer is chosen');
   return { template: 'jinja', render: (conversation) => jinja.render(conversation) };
 }
 
-const TOOL = { type: 'function', function: { name: 'look', description: 'Look at 城市.', parameters: { type: 'object', properties: { b: { type: 'string' }, a: { type: 'string' } } } } } as const;
+const TOOL = {
+  type: 'function',
+  function: {
+    name: 'look',
+    description: 'Look at 城市.',
+    parameters: { type: 'object', properties: { b: { type: 'string' }, a: { type: 'string' } } },
+  },
+} as const;
 const CALLS = [{ id: 'functions.look:0', name: 'look', arguments: '{"a": "1"}' }];
 const ROUND: Conversation['messages'] = [
   { role: 'user', label: null, content: 'Hi <|im_end|>' },
@@ -72,5 +96,12 @@ const ROUND: Conversation['messages'] = [
 const SAMPLES: readonly Conversation[] = [
   { messages: ROUND.slice(0, 1), tools: [] },
   { messages: [{ role: 'system', label: null, content: 'Be terse.' }, ...ROUND], tools: [TOOL] },
-  { messages: [...ROUND, { role: 'assistant', label: null, reasoning: 'second', content: 'Done.', calls: [] }, { role: 'user', label: 'Ada', content: 'More' }], tools: [TOOL] },
+  {
+    messages: [
+      ...ROUND,
+      { role: 'assistant', label: null, reasoning: 'second', content: 'Done.', calls: [] },
+      { role: 'user', label: 'Ada', content: 'More' },
+    ],
+    tools: [TOOL],
+  },
 ];

@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
-import { LatentCache } from '../reference/latent-cache.ts';
-import { parseConfig } from '../reference/config.ts';
-import { PrefixCache } from './prefix-cache.ts';
 import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../reference/config.ts';
+import { LatentCache } from '../reference/latent-cache.ts';
+import { PrefixCache } from './prefix-cache.ts';
 
 const config = parseConfig(JSON.parse(readFileSync(new URL('../models/pocket/config.json', import.meta.url), 'utf8')));
 const ROW = 4 * config.layers * (config.latentRank + config.ropeDim);
@@ -11,7 +11,8 @@ const ROW = 4 * config.layers * (config.latentRank + config.ropeDim);
 function sequence(tokens: number): LatentCache {
   const cache = new LatentCache(config);
   cache.reserve(tokens);
-  for (let layer = 0; layer < config.layers; layer++) for (let t = 0; t < tokens; t++) cache.rows(layer).fill(t, t * cache.width, (t + 1) * cache.width);
+  for (let layer = 0; layer < config.layers; layer++)
+    for (let t = 0; t < tokens; t++) cache.rows(layer).fill(t, t * cache.width, (t + 1) * cache.width);
   cache.length = tokens;
   return cache;
 }
@@ -58,7 +59,9 @@ describe('prefix cache', () => {
     for (const first of [100, 200, 300]) prefixes.keep(range(first, first + 20), sequence(20));
     prefixes.open(range(100, 130));
     prefixes.keep(range(400, 420), sequence(20));
-    expect([100, 200, 300, 400].map((first) => prefixes.open(range(first, first + 30)).length)).toEqual([20, 0, 20, 20]);
+    expect([100, 200, 300, 400].map((first) => prefixes.open(range(first, first + 30)).length)).toEqual([
+      20, 0, 20, 20,
+    ]);
     const small = new PrefixCache(config, { bytes: 150 * ROW, conversations: 99 });
     for (const first of [100, 200, 300]) small.keep(range(first, first + 64), sequence(64));
     expect(small.size).toEqual({ conversations: 2, bytes: 128 * ROW });

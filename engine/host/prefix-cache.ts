@@ -2,8 +2,9 @@
  * The latent caches of the last conversations. A request takes over the longest common token prefix and computes only the
  * rest; since attention and every product give the same bits however a prompt is cut, a hit never changes a result.
  */
-import { LatentCache } from '../reference/latent-cache.ts';
+
 import type { ModelConfig } from '../reference/config.ts';
+import { LatentCache } from '../reference/latent-cache.ts';
 
 /** Bounds of the cache; the least recently used conversation goes first. */
 export type CacheLimits = { readonly bytes: number; readonly conversations: number };
@@ -24,7 +25,10 @@ export class PrefixCache {
 
   /** What is held now. */
   get size(): { readonly conversations: number; readonly bytes: number } {
-    return { conversations: this.#entries.length, bytes: this.#entries.reduce((sum, { cache }) => sum + cache.bytes, 0) };
+    return {
+      conversations: this.#entries.length,
+      bytes: this.#entries.reduce((sum, { cache }) => sum + cache.bytes, 0),
+    };
   }
 
   /** A sequence holding the longest known prefix of `tokens`, always short of the last one, whose logits must be computed. */

@@ -16,7 +16,16 @@ export class Refusal extends Error {
 
   /** The body of the answer. */
   toWire(): WireError {
-    const type = this.status === 401 ? 'authentication_error' : this.status >= 500 ? 'server_error' : this.status === 429 ? 'rate_limit_error' : 'invalid_request_error';
-    return { error: { message: this.message, type, code: this.code, ...(this.param === null ? {} : { param: this.param }) } };
+    const type =
+      this.status === 401
+        ? 'authentication_error'
+        : this.status >= 500
+          ? 'server_error'
+          : this.status === 429
+            ? 'rate_limit_error'
+            : 'invalid_request_error';
+    return {
+      error: { message: this.message, type, code: this.code, ...(this.param === null ? {} : { param: this.param }) },
+    };
   }
 }

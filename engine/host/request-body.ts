@@ -10,13 +10,15 @@ export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 export function checkKey(request: IncomingMessage, key: string): void {
   const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  if (!timingSafeEqual(digest(given), digest(key))) throw new Refusal(401, 'invalid_api_key', 'a valid key is needed: Authorization: Bearer KEY');
+  if (!timingSafeEqual(digest(given), digest(key)))
+    throw new Refusal(401, 'invalid_api_key', 'a valid key is needed: Authorization: Bearer KEY');
 }
 
 /** The JSON body of a request. @throws Refusal 400 not JSON, 413 too large, 415 wrong content type */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   const type = request.headers['content-type'] ?? '';
-  if (!/^application\/json\s*(;|$)/i.test(type)) throw new Refusal(415, 'unsupported_content_type', 'the body must be application/json');
+  if (!/^application\/json\s*(;|$)/i.test(type))
+    throw new Refusal(415, 'unsupported_content_type', 'the body must be application/json');
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {

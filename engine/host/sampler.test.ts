@@ -11,7 +11,8 @@ describe('sampler', () => {
   });
 
   it('is a function of seed and position', () => {
-    const draws = (seed: number): number[] => Array.from({ length: 50 }, (_, position) => sample(logits, at(1, 1, seed), position, null));
+    const draws = (seed: number): number[] =>
+      Array.from({ length: 50 }, (_, position) => sample(logits, at(1, 1, seed), position, null));
     expect(draws(1)).toEqual(draws(1));
     expect(draws(1)).not.toEqual(draws(2));
   });
@@ -21,7 +22,8 @@ describe('sampler', () => {
     for (let position = 0; position < 20_000; position++) counts[sample(logits, at(1), position, null)]++;
     const weights = [1, Math.exp(2), Math.exp(2), Math.exp(1)];
     const sum = weights.reduce((a, b) => a + b);
-    counts.forEach((count, id) => expect(Math.abs(count / 20_000 - weights[id] / sum)).toBeLessThan(0.015));
+    for (const [id, count] of counts.entries())
+      expect(Math.abs(count / 20_000 - weights[id] / sum)).toBeLessThan(0.015);
   });
 
   it('top_p keeps the fewest ids that reach the share', () => {
@@ -30,11 +32,17 @@ describe('sampler', () => {
   });
 
   it('never draws what may not follow', () => {
-    const seen = new Set(Array.from({ length: 300 }, (_, position) => sample(logits, at(2), position, (id) => id === 0 || id === 3)));
+    const seen = new Set(
+      Array.from({ length: 300 }, (_, position) => sample(logits, at(2), position, (id) => id === 0 || id === 3)),
+    );
     expect([...seen].sort()).toEqual([0, 3]);
   });
 
-  it.each([Float32Array.of(0, Number.NaN), Float32Array.of(Number.NEGATIVE_INFINITY), Float32Array.of(0, Number.POSITIVE_INFINITY)])('refuses logits that are not finite', (bad) => {
+  it.each([
+    Float32Array.of(0, Number.NaN),
+    Float32Array.of(Number.NEGATIVE_INFINITY),
+    Float32Array.of(0, Number.POSITIVE_INFINITY),
+  ])('refuses logits that are not finite', (bad) => {
     expect(() => sample(bad, at(1), 0, null)).toThrow(LogitsNotFinite);
   });
 

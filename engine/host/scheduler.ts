@@ -35,7 +35,12 @@ export class Scheduler {
 
   /** Counters for `/v1/stats`. */
   get stats(): EngineStats {
-    return { ...this.#counts, active: this.#active.length, waiting: this.#waiting.length, cache: this.#parts.prefixes.size };
+    return {
+      ...this.#counts,
+      active: this.#active.length,
+      waiting: this.#waiting.length,
+      cache: this.#parts.prefixes.size,
+    };
   }
 
   /** Takes a request in. */
@@ -91,7 +96,8 @@ export class Scheduler {
     } catch (error) {
       this.#remove(request);
       this.#counts.failed++;
-      const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'engine_failed';
+      const code =
+        error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'engine_failed';
       this.#report(request, { kind: 'failed', code, message: error instanceof Error ? error.message : String(error) });
     }
   }

@@ -13,16 +13,41 @@ import type { System } from './system.ts';
 const PENDING_LIMIT = 256;
 
 /** What the server is made of. @property key the only one that opens it */
-export type ServerParts = { readonly thread: ModelThread; readonly card: ModelCard; readonly key: string; readonly system: System };
+export type ServerParts = {
+  readonly thread: ModelThread;
+  readonly card: ModelCard;
+  readonly key: string;
+  readonly system: System;
+};
 
 type Exchange = { readonly request: IncomingMessage; readonly response: ServerResponse; readonly path: string };
-type Route = { readonly method: 'GET' | 'POST'; readonly path: RegExp; readonly public: boolean; readonly serve: (parts: ServerParts, exchange: Exchange) => Promise<void> | void };
+type Route = {
+  readonly method: 'GET' | 'POST';
+  readonly path: RegExp;
+  readonly public: boolean;
+  readonly serve: (parts: ServerParts, exchange: Exchange) => Promise<void> | void;
+};
 
 const ROUTES: readonly Route[] = [
-  { method: 'GET', path: /^\/health$/, public: true, serve: (parts, { response }) => sendJson(response, 200, { status: 'ok', model: parts.card.id }) },
-  { method: 'GET', path: /^\/v1\/models$/, public: false, serve: (parts, { response }) => sendJson(response, 200, modelList(parts)) },
+  {
+    method: 'GET',
+    path: /^\/health$/,
+    public: true,
+    serve: (parts, { response }) => sendJson(response, 200, { status: 'ok', model: parts.card.id }),
+  },
+  {
+    method: 'GET',
+    path: /^\/v1\/models$/,
+    public: false,
+    serve: (parts, { response }) => sendJson(response, 200, modelList(parts)),
+  },
   { method: 'GET', path: /^\/v1\/models\/[^/]+$/, public: false, serve: serveModel },
-  { method: 'GET', path: /^\/v1\/stats$/, public: false, serve: async (parts, { response }) => sendJson(response, 200, await parts.thread.stats()) },
+  {
+    method: 'GET',
+    path: /^\/v1\/stats$/,
+    public: false,
+    serve: async (parts, { response }) => sendJson(response, 200, await parts.thread.stats()),
+  },
   { method: 'POST', path: /^\/v1\/tokenize$/, public: false, serve: serveTokenize },
   { method: 'POST', path: /^\/v1\/chat\/completions$/, public: false, serve: serveChat },
 ];
@@ -31,7 +56,8 @@ const ROUTES: readonly Route[] = [
 export function createEngineServer(parts: ServerParts): Server {
   const server = createServer((request, response) => {
     serve(parts, request, response).catch((error: unknown) => {
-      const refusal = error instanceof Refusal ? error : new Refusal(500, 'internal_error', 'the request failed inside the engine');
+      const refusal =
+        error instanceof Refusal ? error : new Refusal(500, 'internal_error', 'the request failed inside the engine');
       if (!request.complete) response.setHeader('connection', 'close'); // the rest of the body will not be read
       sendJson(response, refusal.status, refusal.toWire());
     });
@@ -48,7 +74,8 @@ async function serve(parts: ServerParts, request: IncomingMessage, response: Ser
   const route = here.find(({ method }) => method === request.method);
   if (route?.public !== true) checkKey(request, parts.key);
   if (here.length === 0) throw new Refusal(404, 'not_found', `there is no ${path}`);
-  if (route === undefined) throw new Refusal(405, 'method_not_allowed', `${path} takes ${here.map(({ method }) => method).join(', ')}`);
+  if (route === undefined)
+    throw new Refusal(405, 'method_not_allowed', `${path} takes ${here.map(({ method }) => method).join(', ')}`);
   await route.serve(parts, { request, response, path });
 }
 
@@ -77,5 +104,8 @@ function serveModel(parts: ServerParts, { response, path }: Exchange): void {
 }
 
 function modelList({ card }: ServerParts): ModelList {
-  return { object: 'list', data: [{ id: card.id, object: 'model', created: 0, owned_by: 'switchyard', context_window: card.contextWindow }] };
+  return {
+    object: 'list',
+    data: [{ id: card.id, object: 'model', created: 0, owned_by: 'switchyard', context_window: card.contextWindow }],
+  };
 }

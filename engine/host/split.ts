@@ -35,7 +35,8 @@ function slices(text: string): readonly string[] {
   if (text.length <= MAX_RUN) return [text];
   const out: string[] = [];
   const points = Array.from(text);
-  for (let from = 0; from < points.length; from += MAX_SLICE) out.push(...shortRuns(points.slice(from, from + MAX_SLICE)));
+  for (let from = 0; from < points.length; from += MAX_SLICE)
+    out.push(...shortRuns(points.slice(from, from + MAX_SLICE)));
   return out;
 }
 

@@ -35,6 +35,7 @@ export class StopText {
 
 /** Length of the longest end of `text` that begins `stop`. */
 function overlap(text: string, stop: string): number {
-  for (let length = Math.min(stop.length - 1, text.length); length > 0; length--) if (text.endsWith(stop.slice(0, length))) return length;
+  for (let length = Math.min(stop.length - 1, text.length); length > 0; length--)
+    if (text.endsWith(stop.slice(0, length))) return length;
   return 0;
 }

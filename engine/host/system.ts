@@ -12,4 +12,8 @@ export type System = {
 };
 
 /** The real thing. */
-export const realSystem: System = { now: () => Date.now(), newId: () => randomUUID(), drawSeed: () => randomInt(2 ** 32) };
+export const realSystem: System = {
+  now: () => Date.now(),
+  newId: () => randomUUID(),
+  drawSeed: () => randomInt(2 ** 32),
+};

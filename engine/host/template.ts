@@ -19,7 +19,9 @@ export function renderPrompt(conversation: Conversation, options: TemplateOption
     writeMessage(out, 'system', 'system', () => out.text(text));
   }
   const answered = lastAnswer(messages);
-  messages.forEach((message, index) => writeMessage(out, opener(message), message.label ?? message.role, () => writeBody(out, message, index > answered)));
+  for (const [index, message] of messages.entries()) {
+    writeMessage(out, opener(message), message.label ?? message.role, () => writeBody(out, message, index > answered));
+  }
   out.control('assistant');
   out.text('assistant');
   out.control('middle');
@@ -36,7 +38,10 @@ function sortedJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(sortedJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
-  return `{${entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => `${JSON.stringify(key)}:${sortedJson(inner)}`).join(',')}}`;
+  return `{${entries
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, inner]) => `${JSON.stringify(key)}:${sortedJson(inner)}`)
+    .join(',')}}`;
 }
 
 function opener(message: Message): 'user' | 'assistant' | 'system' {

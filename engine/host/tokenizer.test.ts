@@ -31,7 +31,9 @@ const GOLDEN: readonly (readonly [string, readonly number[]])[] = [
 ];
 
 /** Of that vocabulary, the entries a merge can meet in these texts: byte pairs only ever join into parts of a word. */
-const excerpt = z.object({ entries: z.array(z.string()) }).parse(JSON.parse(readFileSync(new URL('./family-ranks.json', import.meta.url), 'utf8')));
+const excerpt = z
+  .object({ entries: z.array(z.string()) })
+  .parse(JSON.parse(readFileSync(new URL('./family-ranks.json', import.meta.url), 'utf8')));
 const excerptRanks = new Map(
   excerpt.entries.map((line) => {
     const [piece = '', rank] = line.split(' ');
@@ -41,7 +43,9 @@ const excerptRanks = new Map(
 
 describe('golden encodings', () => {
   it.each(GOLDEN)('%j', (text, ids) => {
-    expect(splitWords(text).flatMap((word) => mergeBytePairs(Buffer.from(word).toString('latin1'), excerptRanks))).toEqual(ids);
+    expect(
+      splitWords(text).flatMap((word) => mergeBytePairs(Buffer.from(word).toString('latin1'), excerptRanks)),
+    ).toEqual(ids);
   });
 
   // The whole vocabulary (2.8 MB) is not part of this repository; where it lies beside the checkout, it must say the same.
@@ -49,14 +53,25 @@ describe('golden encodings', () => {
     it('the whole vocabulary says the same', () => {
       const { rankByPiece } = readPieces(readFileSync(familyFile, 'utf8'));
       expect(rankByPiece.size).toBe(163_584);
-      for (const [text, ids] of GOLDEN) expect(splitWords(text).flatMap((word) => mergeBytePairs(Buffer.from(word).toString('latin1'), rankByPiece))).toEqual(ids);
+      for (const [text, ids] of GOLDEN)
+        expect(
+          splitWords(text).flatMap((word) => mergeBytePairs(Buffer.from(word).toString('latin1'), rankByPiece)),
+        ).toEqual(ids);
       expect([...excerptRanks].every(([piece, rank]) => rankByPiece.get(piece) === rank)).toBe(true);
     });
   }
 });
 
 describe('split', () => {
-  it.each(['Don\'t STOP  now\n\n x', '日本語とEnglish 12345', '\t\ta   ', '', '🙂🙂', 'a'.repeat(60_000), `${'x '.repeat(20_000)}`])('loses nothing (case %#)', (text) => {
+  it.each([
+    "Don't STOP  now\n\n x",
+    '日本語とEnglish 12345',
+    '\t\ta   ',
+    '',
+    '🙂🙂',
+    'a'.repeat(60_000),
+    `${'x '.repeat(20_000)}`,
+  ])('loses nothing (case %#)', (text) => {
     expect(splitWords(text).join('')).toBe(text);
   });
 
@@ -66,7 +81,11 @@ describe('split', () => {
 });
 
 describe('byte pairs', () => {
-  const { rankByPiece } = readPieces(['a', 'b', 'c', 'bc', 'ab', 'abc', 'aa'].map((piece, rank) => `${Buffer.from(piece).toString('base64')} ${rank}`).join('\n'));
+  const { rankByPiece } = readPieces(
+    ['a', 'b', 'c', 'bc', 'ab', 'abc', 'aa']
+      .map((piece, rank) => `${Buffer.from(piece).toString('base64')} ${rank}`)
+      .join('\n'),
+  );
 
   it('joins the pair of lowest rank first', () => {
     expect(mergeBytePairs('cabc', rankByPiece)).toEqual([2, 5]); // bc, then a+bc = abc

@@ -7,7 +7,9 @@ import { splitWords } from './split.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
 
 /** A piece of a rendered prompt: text to encode as ordinary text, or the exact text of one control token. */
-export type Segment = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'control'; readonly text: string };
+export type Segment =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'control'; readonly text: string };
 
 /** Words remembered with their ids: prompts of one conversation repeat almost all of their words. */
 const REMEMBERED_WORDS = 20_000;

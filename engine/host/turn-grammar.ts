@@ -8,7 +8,12 @@ import type { Tokenizer } from './tokenizer.ts';
 import { nextTurnState, type TurnState } from './turn-state.ts';
 
 /** What a request allows. @property names declared tools that may be called @property nextIndex of the first call of this turn */
-export type CallRule = { readonly names: readonly string[]; readonly nextIndex: number; readonly required: boolean; readonly parallel: boolean };
+export type CallRule = {
+  readonly names: readonly string[];
+  readonly nextIndex: number;
+  readonly required: boolean;
+  readonly parallel: boolean;
+};
 
 /** Follows one turn. `accept` every id, sampled or given; ask `allowed` before sampling. */
 export class TurnGrammar {
@@ -70,7 +75,9 @@ export class TurnGrammar {
   }
 
   #allowedInCallId(): Allowed {
-    const next = new Set(this.#fitting.map((ids) => ids[this.#written] ?? this.#tokenizer.vocabulary.control.argumentBegin));
+    const next = new Set(
+      this.#fitting.map((ids) => ids[this.#written] ?? this.#tokenizer.vocabulary.control.argumentBegin),
+    );
     // Nothing fits only when a continued turn brought an id of its own; its end is then all that is left.
     if (next.size === 0) next.add(this.#tokenizer.vocabulary.control.argumentBegin);
     return (id) => next.has(id);

@@ -101,8 +101,14 @@ export class TurnParser {
     if (name === null) return this.#malformed();
     this.#callId = '';
     const index = this.#calls++;
-    const canonical = written.startsWith(`functions.${name}:`) && /^\d+$/.test(written.slice(`functions.${name}:`.length));
-    return { kind: 'call', index, name, id: canonical ? written : `functions.${name}:${this.#declared.nextIndex + index}` };
+    const canonical =
+      written.startsWith(`functions.${name}:`) && /^\d+$/.test(written.slice(`functions.${name}:`.length));
+    return {
+      kind: 'call',
+      index,
+      name,
+      id: canonical ? written : `functions.${name}:${this.#declared.nextIndex + index}`,
+    };
   }
 }
 

@@ -12,28 +12,38 @@ import type { ControlIds } from './vocabulary.ts';
 /** `section` is a tool section without a call yet, `between` one after a finished call. */
 export type TurnState = 'start' | 'reasoning' | 'content' | 'section' | 'call-id' | 'arguments' | 'between' | 'after';
 
-/** The state after one more id. Total: ids that mean nothing in a state leave it as it is. */
+/** Which control token leaves a state, and where to. */
+type Moves = readonly (readonly [keyof ControlIds, TurnState])[];
+
+const OPENING: Moves = [
+  ['think', 'reasoning'],
+  ['sectionBegin', 'section'],
+];
+const IN_SECTION: Moves = [
+  ['callBegin', 'call-id'],
+  ['sectionEnd', 'after'],
+];
+const ARGUMENTS: Moves = [
+  ['callEnd', 'between'],
+  ['sectionEnd', 'after'],
+];
+const MOVES: Readonly<Record<TurnState, Moves>> = {
+  start: OPENING,
+  content: OPENING,
+  reasoning: [
+    ['thinkEnd', 'content'],
+    ['sectionBegin', 'section'],
+  ],
+  section: IN_SECTION,
+  between: IN_SECTION,
+  'call-id': [['argumentBegin', 'arguments'], ...ARGUMENTS],
+  arguments: ARGUMENTS,
+  after: [['sectionBegin', 'section']],
+};
+
+/** The state after one more id. Total: ids that mean nothing in a state leave it as it is; anything begins the answer. */
 export function nextTurnState(state: TurnState, id: number, control: ControlIds): TurnState {
-  switch (state) {
-    case 'start':
-    case 'content':
-      if (id === control.think) return 'reasoning';
-      return id === control.sectionBegin ? 'section' : 'content';
-    case 'reasoning':
-      if (id === control.thinkEnd) return 'content';
-      return id === control.sectionBegin ? 'section' : 'reasoning';
-    case 'section':
-    case 'between':
-      if (id === control.callBegin) return 'call-id';
-      return id === control.sectionEnd ? 'after' : state;
-    case 'call-id':
-      if (id === control.argumentBegin) return 'arguments';
-      if (id === control.callEnd) return 'between';
-      return id === control.sectionEnd ? 'after' : state;
-    case 'arguments':
-      if (id === control.callEnd) return 'between';
-      return id === control.sectionEnd ? 'after' : state;
-    case 'after':
-      return id === control.sectionBegin ? 'section' : state;
-  }
+  const move = MOVES[state].find(([name]) => control[name] === id);
+  if (move !== undefined) return move[1];
+  return state === 'start' ? 'content' : state;
 }

@@ -37,14 +37,18 @@ export class TokenizerRefused extends Error {
   readonly code = 'tokenizer_refused';
 }
 
-const configSchema = z.looseObject({ added_tokens_decoder: z.record(z.string().regex(/^\d+$/), z.looseObject({ content: z.string() })) });
+const configSchema = z.looseObject({
+  added_tokens_decoder: z.record(z.string().regex(/^\d+$/), z.looseObject({ content: z.string() })),
+});
 
 /** Reads both files of a folder. @throws TokenizerRefused when a line is malformed or a control token of the format is absent */
 export function readVocabulary(folder: string): Vocabulary {
   const { pieces, rankByPiece } = readPieces(readFileSync(join(folder, 'tiktoken.model'), 'utf8'));
   const parsed = configSchema.safeParse(JSON.parse(readFileSync(join(folder, 'tokenizer_config.json'), 'utf8')));
   if (!parsed.success) throw new TokenizerRefused('tokenizer_config.json has no added_tokens_decoder');
-  const controlByText = new Map(Object.entries(parsed.data.added_tokens_decoder).map(([id, token]) => [token.content, Number(id)]));
+  const controlByText = new Map(
+    Object.entries(parsed.data.added_tokens_decoder).map(([id, token]) => [token.content, Number(id)]),
+  );
   return { pieces, rankByPiece, controlByText, control: controlIds(controlByText, pieces.length) };
 }
 
@@ -55,7 +59,8 @@ export function readPieces(text: string): Pick<Vocabulary, 'pieces' | 'rankByPie
   for (const line of text.split('\n')) {
     if (line === '') continue;
     const [encoded, rank] = line.split(' ');
-    if (encoded === undefined || Number(rank) !== pieces.length) throw new TokenizerRefused(`tiktoken.model: rank ${pieces.length} is missing or out of order`);
+    if (encoded === undefined || Number(rank) !== pieces.length)
+      throw new TokenizerRefused(`tiktoken.model: rank ${pieces.length} is missing or out of order`);
     const bytes = Buffer.from(encoded, 'base64');
     rankByPiece.set(bytes.toString('latin1'), pieces.length);
     pieces.push(bytes);

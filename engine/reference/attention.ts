@@ -45,7 +45,8 @@ function queries(call: AttentionCall, x: Float32Array): Float32Array {
   projectQueries(call.weights.query, config, x, q);
   const pairs = config.ropeDim / 2;
   for (let t = 0; t < tokens; t++) {
-    for (let h = 0; h < config.heads; h++) rotate(q, (t * config.heads + h) * width + config.nopeDim, rotation, { token: t, pairs });
+    for (let h = 0; h < config.heads; h++)
+      rotate(q, (t * config.heads + h) * width + config.nopeDim, rotation, { token: t, pairs });
   }
   return q;
 }
@@ -83,7 +84,12 @@ function absorbed(call: AttentionCall, q: Float32Array): Float32Array {
   const scores = new Float32Array(tokens * heads * count); // (tokens, heads, keys)
   linear(keys, latentQueries(call, q), tokens * heads, scores);
   for (let t = 0; t < tokens; t++) {
-    for (let h = 0; h < heads; h++) softmaxRow(scores.subarray((t * heads + h) * count, (t * heads + h + 1) * count), start + t + 1, call.rope.softmaxScale);
+    for (let h = 0; h < heads; h++)
+      softmaxRow(
+        scores.subarray((t * heads + h) * count, (t * heads + h + 1) * count),
+        start + t + 1,
+        call.rope.softmaxScale,
+      );
   }
   const mixed = new Float32Array(tokens * heads * latentRank); // (tokens, heads, latentRank)
   weightedSum(scores, { data: keys.data, stride: cache.width, width: latentRank }, count, mixed);
@@ -100,7 +106,8 @@ function latentQueries(call: AttentionCall, q: Float32Array): Float32Array {
   const nope = new Float32Array(tokens * nopeDim);
   const latent = new Float32Array(tokens * latentRank);
   for (let h = 0; h < heads; h++) {
-    for (let t = 0; t < tokens; t++) nope.set(q.subarray((t * heads + h) * from, (t * heads + h) * from + nopeDim), t * nopeDim);
+    for (let t = 0; t < tokens; t++)
+      nope.set(q.subarray((t * heads + h) * from, (t * heads + h) * from + nopeDim), t * nopeDim);
     linear(weights.absorbKey[h], nope, tokens, latent);
     for (let t = 0; t < tokens; t++) {
       const row = t * heads + h;
@@ -119,9 +126,11 @@ function expandValues(call: AttentionCall, mixed: Float32Array): Float32Array {
   const latent = new Float32Array(tokens * latentRank);
   const value = new Float32Array(tokens * valueDim);
   for (let h = 0; h < heads; h++) {
-    for (let t = 0; t < tokens; t++) latent.set(mixed.subarray((t * heads + h) * latentRank, (t * heads + h + 1) * latentRank), t * latentRank);
+    for (let t = 0; t < tokens; t++)
+      latent.set(mixed.subarray((t * heads + h) * latentRank, (t * heads + h + 1) * latentRank), t * latentRank);
     linear(weights.expandValue[h], latent, tokens, value);
-    for (let t = 0; t < tokens; t++) out.set(value.subarray(t * valueDim, (t + 1) * valueDim), (t * heads + h) * valueDim);
+    for (let t = 0; t < tokens; t++)
+      out.set(value.subarray(t * valueDim, (t + 1) * valueDim), (t * heads + h) * valueDim);
   }
   return out;
 }
@@ -129,35 +138,51 @@ function expandValues(call: AttentionCall, mixed: Float32Array): Float32Array {
 /** @param q (tokens, heads, nope + rope) @returns (tokens, heads · value) */
 function naive(call: AttentionCall, q: Float32Array): Float32Array {
   const { config, weights, tokens, start, cache } = call;
-  const { heads, nopeDim, ropeDim, valueDim, latentRank } = config;
+  const { heads, latentRank, valueDim } = config;
   const count = start + tokens;
   const rows = cache.rows(call.layer);
   const latent = new Float32Array(count * latentRank);
-  for (let s = 0; s < count; s++) latent.set(rows.subarray(s * cache.width, s * cache.width + latentRank), s * latentRank);
+  for (let s = 0; s < count; s++) {
+    latent.set(rows.subarray(s * cache.width, s * cache.width + latentRank), s * latentRank);
+  }
   const kv = new Float32Array(count * weights.expand.rows); // (keys, heads, nope + value)
   linear(weights.expand, latent, count, kv);
   const out = new Float32Array(tokens * heads * valueDim);
   for (let t = 0; t < tokens; t++) {
     for (let h = 0; h < heads; h++) {
-      const visible = start + t + 1;
-      const qAt = (t * heads + h) * (nopeDim + ropeDim);
-      const p = new Float32Array(visible);
-      for (let s = 0; s < visible; s++) {
-        const kAt = (s * heads + h) * (nopeDim + valueDim);
-        let score = 0;
-        for (let d = 0; d < nopeDim; d++) score += q[qAt + d] * kv[kAt + d];
-        for (let d = 0; d < ropeDim; d++) score += q[qAt + nopeDim + d] * rows[s * cache.width + latentRank + d];
-        p[s] = score;
-      }
-      softmaxRow(p, visible, call.rope.softmaxScale);
-      for (let d = 0; d < valueDim; d++) {
-        let sum = 0;
-        for (let s = 0; s < visible; s++) sum += p[s] * kv[(s * heads + h) * (nopeDim + valueDim) + nopeDim + d];
-        out[(t * heads + h) * valueDim + d] = sum;
-      }
+      const p = naiveScores(call, { q, kv, t, h });
+      softmaxRow(p, p.length, call.rope.softmaxScale);
+      out.set(naiveValues(config, kv, h, p), (t * heads + h) * valueDim);
     }
   }
   return out;
+}
+
+/** One query of one head against its expanded keys. */
+type NaiveQuery = { readonly q: Float32Array; readonly kv: Float32Array; readonly t: number; readonly h: number };
+
+/** s = q_nope · k_nope + q_pe · k_pe, for every key up to the token itself. @returns (start + t + 1) */
+function naiveScores({ config, cache, layer, start }: AttentionCall, { q, kv, t, h }: NaiveQuery): Float32Array {
+  const { heads, nopeDim, ropeDim, valueDim, latentRank } = config;
+  const rows = cache.rows(layer);
+  const qAt = (t * heads + h) * (nopeDim + ropeDim);
+  return Float32Array.from({ length: start + t + 1 }, (_, s) => {
+    const kAt = (s * heads + h) * (nopeDim + valueDim);
+    let score = 0;
+    for (let d = 0; d < nopeDim; d++) score += q[qAt + d] * kv[kAt + d];
+    for (let d = 0; d < ropeDim; d++) score += q[qAt + nopeDim + d] * rows[s * cache.width + latentRank + d];
+    return score;
+  });
+}
+
+/** o = Σ p v over the expanded values of head h. @param p (keys) @returns (value) */
+function naiveValues(config: ModelConfig, kv: Float32Array, h: number, p: Float32Array): Float32Array {
+  const { heads, nopeDim, valueDim } = config;
+  return Float32Array.from({ length: valueDim }, (_, d) => {
+    let sum = 0;
+    for (let s = 0; s < p.length; s++) sum += p[s] * kv[(s * heads + h) * (nopeDim + valueDim) + nopeDim + d];
+    return sum;
+  });
 }
 
 /** Far below float rounding of the sum; kept out because subnormal floats make the loops that read them several times slower. */

@@ -25,7 +25,10 @@ const pair = (begin: number, end: number) => ({ dtype: 'F32', shape: [1], data_o
 
 describe('safetensors header', () => {
   it('reads a good one', () => {
-    expect([...readHeader(write({ __metadata__: { format: 'pt' }, a: pair(0, 4), b: pair(4, 8) })).keys()]).toEqual(['a', 'b']);
+    expect([...readHeader(write({ __metadata__: { format: 'pt' }, a: pair(0, 4), b: pair(4, 8) })).keys()]).toEqual([
+      'a',
+      'b',
+    ]);
   });
 
   it.each([
@@ -58,7 +61,10 @@ describe('safetensors header', () => {
   });
 
   it('refuses a shard name that leaves the folder', () => {
-    writeFileSync(join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map: { a: '../a.safetensors' } }));
+    writeFileSync(
+      join(folder, 'model.safetensors.index.json'),
+      JSON.stringify({ weight_map: { a: '../a.safetensors' } }),
+    );
     expect(() => openCheckpoint(folder)).toThrow(/leaves the folder/);
   });
 });
@@ -74,11 +80,14 @@ describe('INT4', () => {
   });
 
   it('takes one scale for 32 columns of a row', () => {
-    const out = unpackInt4(new Int32Array(16).fill(0x99999999 | 0), Float32Array.of(1, 2, 3, 4), { rows: 2, columns: 64 });
+    const out = unpackInt4(new Int32Array(16).fill(0x99999999 | 0), Float32Array.of(1, 2, 3, 4), {
+      rows: 2,
+      columns: 64,
+    });
     expect([out[0], out[31], out[32], out[63], out[64], out[127]]).toEqual([1, 1, 2, 2, 3, 4]);
   });
 
-  it.each(['weight_zero_point', 'weight_g_idx', 'weight_scale_inv'])('refuses %s by the tensor\'s name', (suffix) => {
+  it.each(['weight_zero_point', 'weight_g_idx', 'weight_scale_inv'])("refuses %s by the tensor's name", (suffix) => {
     write({ [`m.${suffix}`]: pair(0, 4) });
     expect(() => readMatrix(openCheckpoint(folder), 'm', 1, 1)).toThrow(`m.${suffix}`);
   });
@@ -95,16 +104,47 @@ it('BF16 is the upper half of a float', () => {
 });
 
 const base = {
-  model_type: 'kimi_k2', vocab_size: 8, hidden_size: 8, num_hidden_layers: 3, first_k_dense_replace: 1, moe_layer_freq: 1, intermediate_size: 8, n_routed_experts: 384,
-  n_shared_experts: 1, num_experts_per_tok: 2, moe_intermediate_size: 8, topk_method: 'noaux_tc', scoring_func: 'sigmoid', norm_topk_prob: true, routed_scaling_factor: 1,
-  num_attention_heads: 2, q_lora_rank: null, kv_lora_rank: 4, qk_nope_head_dim: 4, qk_rope_head_dim: 4, v_head_dim: 4, rope_theta: 1e4, rope_scaling: null, max_position_embeddings: 64, rms_norm_eps: 1e-5, hidden_act: 'silu',
+  model_type: 'kimi_k2',
+  vocab_size: 8,
+  hidden_size: 8,
+  num_hidden_layers: 3,
+  first_k_dense_replace: 1,
+  moe_layer_freq: 1,
+  intermediate_size: 8,
+  n_routed_experts: 384,
+  n_shared_experts: 1,
+  num_experts_per_tok: 2,
+  moe_intermediate_size: 8,
+  topk_method: 'noaux_tc',
+  scoring_func: 'sigmoid',
+  norm_topk_prob: true,
+  routed_scaling_factor: 1,
+  num_attention_heads: 2,
+  q_lora_rank: null,
+  kv_lora_rank: 4,
+  qk_nope_head_dim: 4,
+  qk_rope_head_dim: 4,
+  v_head_dim: 4,
+  rope_theta: 1e4,
+  rope_scaling: null,
+  max_position_embeddings: 64,
+  rms_norm_eps: 1e-5,
+  hidden_act: 'silu',
 };
 
 describe('config', () => {
   it('opens a text_config wrapper and reads rope_parameters', () => {
     const { rope_theta: _, ...rest } = base;
-    const config = parseConfig({ model_type: 'kimi_k25', text_config: { ...rest, rope_parameters: { rope_type: 'default', rope_theta: 7 } } });
-    expect([config.ropeTheta, config.tensorPrefix, config.groups, config.routedExperts]).toEqual([7, 'language_model.', 1, 384]);
+    const config = parseConfig({
+      model_type: 'kimi_k25',
+      text_config: { ...rest, rope_parameters: { rope_type: 'default', rope_theta: 7 } },
+    });
+    expect([config.ropeTheta, config.tensorPrefix, config.groups, config.routedExperts]).toEqual([
+      7,
+      'language_model.',
+      1,
+      384,
+    ]);
     expect([0, 1, 2].map((i) => isMoeLayer(config, i))).toEqual([false, true, true]);
   });
 
@@ -120,7 +160,7 @@ describe('config', () => {
     ['another group size', { quantization_config: quantization({ group_size: 128 }) }, /group_size/],
     ['another rope', { rope_scaling: { type: 'longrope', factor: 2 } }, /longrope/],
     ['no theta', { rope_theta: undefined }, /rope_theta/],
-  ])('refuses %s by the field\'s name', (_, change, message) => {
+  ])("refuses %s by the field's name", (_, change, message) => {
     expect(() => parseConfig({ ...base, ...change })).toThrow(message);
   });
 });

@@ -82,7 +82,14 @@ const weightsSchema = z.looseObject({
 const quantizationSchema = z.looseObject({
   quant_method: z.literal('compressed-tensors'),
   format: z.literal('pack-quantized'),
-  config_groups: z.record(z.string(), z.looseObject({ weights: weightsSchema, input_activations: z.null().optional(), output_activations: z.null().optional() })),
+  config_groups: z.record(
+    z.string(),
+    z.looseObject({
+      weights: weightsSchema,
+      input_activations: z.null().optional(),
+      output_activations: z.null().optional(),
+    }),
+  ),
 });
 
 const fileSchema = z.looseObject({
@@ -127,14 +134,18 @@ export function readConfig(folder: string): ModelConfig {
   try {
     json = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
   } catch (error) {
-    throw new CheckpointRefused(`config.json cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CheckpointRefused(
+      `config.json cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   return parseConfig(json);
 }
 
 /** As `readConfig`, from parsed JSON. A `text_config` wrapper (K2.5 and later) is opened. */
 export function parseConfig(json: unknown): ModelConfig {
-  const wrapper = z.looseObject({ text_config: z.looseObject({}).optional(), quantization_config: z.unknown().optional() }).safeParse(json);
+  const wrapper = z
+    .looseObject({ text_config: z.looseObject({}).optional(), quantization_config: z.unknown().optional() })
+    .safeParse(json);
   const wrapped = wrapper.success ? wrapper.data.text_config : undefined;
   const text = wrapped === undefined ? json : { quantization_config: wrapper.data?.quantization_config, ...wrapped };
   const parsed = fileSchema.safeParse(text);

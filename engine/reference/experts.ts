@@ -10,9 +10,11 @@ export function feedForward(part: FeedForward, config: ModelConfig, x: Float32Ar
   if (part.kind === 'dense') return swiGlu(part.mlp, x, tokens);
   const logits = new Float32Array(tokens * config.routedExperts); // (tokens, experts)
   linear(part.gate, x, tokens, logits);
-  const routes = Array.from({ length: tokens }, (_, t) => route(config, logits.subarray(t * config.routedExperts, (t + 1) * config.routedExperts), part.bias));
+  const routes = Array.from({ length: tokens }, (_, t) =>
+    route(config, logits.subarray(t * config.routedExperts, (t + 1) * config.routedExperts), part.bias),
+  );
   const out = part.shared === null ? new Float32Array(x.length) : swiGlu(part.shared, x, tokens);
-  part.experts.forEach((expert, e) => visitExpert(expert, visitorsOf(routes, e), x, out));
+  for (const [e, expert] of part.experts.entries()) visitExpert(expert, visitorsOf(routes, e), x, out);
   return out;
 }
 
@@ -32,7 +34,9 @@ function visitExpert(expert: SwiGlu, visitors: readonly Visitor[], x: Float32Arr
   if (visitors.length === 0) return;
   const hidden = expert.down.rows;
   const gathered = new Float32Array(visitors.length * hidden);
-  visitors.forEach(({ token }, i) => gathered.set(x.subarray(token * hidden, (token + 1) * hidden), i * hidden));
+  for (const [i, { token }] of visitors.entries()) {
+    gathered.set(x.subarray(token * hidden, (token + 1) * hidden), i * hidden);
+  }
   const y = swiGlu(expert, gathered, visitors.length);
   visitors.forEach(({ token, weight }, i) => {
     for (let d = 0; d < hidden; d++) out[token * hidden + d] += weight * y[i * hidden + d];

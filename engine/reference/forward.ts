@@ -27,16 +27,32 @@ export function openSequence(model: Model): LatentCache {
  * Appends tokens to a sequence. @returns the hidden state of the LAST token, (hidden), ready for `logitsOf`.
  * The caller keeps cache.length + tokens within maxPositions and every id below vocabSize.
  */
-export function forward(model: Model, cache: LatentCache, tokens: readonly number[], form: AttentionForm = 'absorbed'): Float32Array {
+export function forward(
+  model: Model,
+  cache: LatentCache,
+  tokens: readonly number[],
+  form: AttentionForm = 'absorbed',
+): Float32Array {
   const { config, weights, rope } = model;
   const { hiddenSize } = config;
   const start = cache.length;
   cache.reserve(start + tokens.length);
   const rotation = rotationAt(rope, start, tokens.length);
   const h = new Float32Array(tokens.length * hiddenSize); // (tokens, hidden), the residual stream
-  tokens.forEach((id, t) => h.set(weights.embedding.subarray(id * hiddenSize, (id + 1) * hiddenSize), t * hiddenSize));
+  for (const [t, id] of tokens.entries()) {
+    h.set(weights.embedding.subarray(id * hiddenSize, (id + 1) * hiddenSize), t * hiddenSize);
+  }
   weights.layers.forEach((layer, index) => {
-    const call = { config, weights: layer.attention, rope, rotation, cache, layer: index, start, tokens: tokens.length };
+    const call = {
+      config,
+      weights: layer.attention,
+      rope,
+      rotation,
+      cache,
+      layer: index,
+      start,
+      tokens: tokens.length,
+    };
     add(h, attend(call, form, rmsNorm(h, layer.attentionNorm, config.normEps)));
     add(h, feedForward(layer.feedForward, config, rmsNorm(h, layer.feedForwardNorm, config.normEps)));
   });

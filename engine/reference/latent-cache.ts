@@ -40,7 +40,7 @@ export class LatentCache {
   /** Takes over the first `tokens` rows of another cache of the same model; this one must be empty. */
   copyFrom(other: LatentCache, tokens: number): void {
     this.reserve(tokens);
-    this.#layers.forEach((rows, i) => rows.set(other.rows(i).subarray(0, tokens * this.width)));
+    for (const [layer, rows] of this.#layers.entries()) rows.set(other.rows(layer).subarray(0, tokens * this.width));
     this.length = tokens;
   }
 }

@@ -22,7 +22,11 @@ export function bfloat16ToFloat32(bytes: Uint8Array<ArrayBuffer>): Float32Array 
  * W[r, c] = (u − 8) · scale[r, c / 32], where u is nibble c & 7 (lowest first) of word [r, c >> 3].
  * @param packed (rows, ceil(columns / 8)) words @param scales (rows, ceil(columns / 32)) @returns (rows, columns)
  */
-export function unpackInt4(packed: Int32Array, scales: Float32Array, shape: { readonly rows: number; readonly columns: number }): Float32Array {
+export function unpackInt4(
+  packed: Int32Array,
+  scales: Float32Array,
+  shape: { readonly rows: number; readonly columns: number },
+): Float32Array {
   const { rows, columns } = shape;
   const words = Math.ceil(columns / 8);
   const groups = Math.ceil(columns / GROUP_SIZE);
@@ -52,7 +56,8 @@ export function readFloats(checkpoint: Checkpoint, name: string, shape: readonly
 /** The weight of the linear module `module`: plain `.weight`, or INT4 when `.weight_packed` is on disk. @throws CheckpointRefused */
 export function readMatrix(checkpoint: Checkpoint, module: string, rows: number, columns: number): Matrix {
   for (const suffix of ['weight_zero_point', 'weight_g_idx', 'weight_scale_inv']) {
-    if (checkpoint.entries.has(`${module}.${suffix}`)) throw new CheckpointRefused(`tensor ${module}.${suffix}: this kind of quantisation is not supported`);
+    if (checkpoint.entries.has(`${module}.${suffix}`))
+      throw new CheckpointRefused(`tensor ${module}.${suffix}: this kind of quantisation is not supported`);
   }
   if (!checkpoint.entries.has(`${module}.weight_packed`)) {
     return { rows, columns, data: readFloats(checkpoint, `${module}.weight`, [rows, columns]) };
@@ -72,7 +77,12 @@ function checkShape(checkpoint: Checkpoint, name: string, rows: number, columns:
   const entry = checkpoint.entries.get(name);
   if (entry === undefined) throw new CheckpointRefused(`tensor ${name} is missing`);
   const { buffer } = checkpoint.read(name);
-  const stored = entry.dtype === 'I64' ? [...new BigInt64Array(buffer)].map(Number) : entry.dtype === 'I32' ? [...new Int32Array(buffer)] : [];
+  const stored =
+    entry.dtype === 'I64'
+      ? [...new BigInt64Array(buffer)].map(Number)
+      : entry.dtype === 'I32'
+        ? [...new Int32Array(buffer)]
+        : [];
   if (stored.length !== 2 || stored[0] !== rows || stored[1] !== columns) {
     throw new CheckpointRefused(`tensor ${name} says [${stored}], the config says [${rows},${columns}]`);
   }

@@ -32,7 +32,11 @@ export function buildRope(config: Pick<ModelConfig, 'ropeDim' | 'nopeDim' | 'rop
     frequencies[i] = frequencies[i] * (1 - ramp) + (frequencies[i] / yarn.factor) * ramp;
   }
   const all = mscale(yarn.factor, yarn.mscaleAllDim);
-  return { frequencies, tableScale: mscale(yarn.factor, yarn.mscale) / all, softmaxScale: plainScale * (yarn.mscaleAllDim === 0 ? 1 : all * all) };
+  return {
+    frequencies,
+    tableScale: mscale(yarn.factor, yarn.mscale) / all,
+    softmaxScale: plainScale * (yarn.mscaleAllDim === 0 ? 1 : all * all),
+  };
 }
 
 /** The rotation of positions start … start + tokens − 1 (0 is the first token of the sequence). */
@@ -51,7 +55,12 @@ export function rotationAt(rope: Rope, start: number, tokens: number): Rotation 
 }
 
 /** Rotates in place the ropeDim floats that begin at `at`, by the rotation of the `token`-th position. */
-export function rotate(x: Float32Array, at: number, rotation: Rotation, span: { readonly token: number; readonly pairs: number }): void {
+export function rotate(
+  x: Float32Array,
+  at: number,
+  rotation: Rotation,
+  span: { readonly token: number; readonly pairs: number },
+): void {
   const base = span.token * span.pairs;
   for (let i = 0; i < span.pairs; i++) {
     const a = x[at + 2 * i];

@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { type RouterRule, route } from './router.ts';
 
-const rule: RouterRule = { routedExperts: 4, expertsPerToken: 2, groups: 1, topGroups: 1, routing: 'noaux_tc', scoring: 'sigmoid', normalizeWeights: true, routedScale: 2 };
+const rule: RouterRule = {
+  routedExperts: 4,
+  expertsPerToken: 2,
+  groups: 1,
+  topGroups: 1,
+  routing: 'noaux_tc',
+  scoring: 'sigmoid',
+  normalizeWeights: true,
+  routedScale: 2,
+};
 const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
 
 describe('router', () => {
@@ -35,7 +44,11 @@ describe('router', () => {
   });
 
   it('softmax without renormalising (V2)', () => {
-    const { weights } = route({ ...rule, scoring: 'softmax', routing: 'greedy', normalizeWeights: false, routedScale: 1 }, Float32Array.of(Math.log(5), Math.log(3), 0, 0), null);
+    const { weights } = route(
+      { ...rule, scoring: 'softmax', routing: 'greedy', normalizeWeights: false, routedScale: 1 },
+      Float32Array.of(Math.log(5), Math.log(3), 0, 0),
+      null,
+    );
     expect(weights[0]).toBeCloseTo(0.5, 6);
     expect(weights[1]).toBeCloseTo(0.3, 6);
   });

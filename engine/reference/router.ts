@@ -5,14 +5,25 @@
 import type { ModelConfig } from './config.ts';
 
 /** Router of one layer. @property bias (experts), absent in the V2 family */
-export type RouterRule = Pick<ModelConfig, 'routedExperts' | 'expertsPerToken' | 'groups' | 'topGroups' | 'routing' | 'scoring' | 'normalizeWeights' | 'routedScale'>;
+export type RouterRule = Pick<
+  ModelConfig,
+  | 'routedExperts'
+  | 'expertsPerToken'
+  | 'groups'
+  | 'topGroups'
+  | 'routing'
+  | 'scoring'
+  | 'normalizeWeights'
+  | 'routedScale'
+>;
 
 /** Chosen experts by falling choice (ties: the lower id first) and their weights. Both (expertsPerToken). */
 export type Route = { readonly experts: readonly number[]; readonly weights: readonly number[] };
 
 /** Routes one token. @param logits (experts) = W_g · x @param bias (experts) or null */
 export function route(rule: RouterRule, logits: Float32Array, bias: Float32Array | null): Route {
-  const scores = rule.scoring === 'sigmoid' ? Float32Array.from(logits, (z) => 1 / (1 + Math.exp(-z))) : softmax(logits);
+  const scores =
+    rule.scoring === 'sigmoid' ? Float32Array.from(logits, (z) => 1 / (1 + Math.exp(-z))) : softmax(logits);
   const choice = scores.map((score, e) => (bias === null ? score : score + bias[e]));
   if (rule.groups > 1 && rule.routing !== 'greedy') maskGroups(rule, choice);
   const experts = topIndexes(choice, rule.expertsPerToken);
@@ -30,7 +41,8 @@ function maskGroups(rule: RouterRule, choice: Float32Array): void {
     return topIndexes(group, counted).reduce((sum, i) => sum + group[i], 0);
   });
   const kept = topIndexes(groupScores, rule.topGroups);
-  for (let e = 0; e < choice.length; e++) if (!kept.includes(Math.floor(e / size))) choice[e] = Number.NEGATIVE_INFINITY;
+  for (let e = 0; e < choice.length; e++)
+    if (!kept.includes(Math.floor(e / size))) choice[e] = Number.NEGATIVE_INFINITY;
 }
 
 function topIndexes(values: Float32Array, count: number): readonly number[] {

@@ -8,12 +8,34 @@ import { z } from 'zod';
 import { CheckpointRefused } from './config.ts';
 
 /** Element types this reader can size, with their width in bytes. */
-export const ELEMENT_BYTES: Readonly<Record<string, number>> = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1, F8_E4M3: 1, F8_E5M2: 1, U16: 2, U32: 4, U64: 8 };
+export const ELEMENT_BYTES: Readonly<Record<string, number>> = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  U16: 2,
+  U32: 4,
+  U64: 8,
+};
 
 const MAX_HEADER_BYTES = 100 * 1024 * 1024;
 
 /** Where a tensor lies: row-major, `begin`/`end` are byte offsets in `file`. */
-export type TensorEntry = { readonly dtype: string; readonly shape: readonly number[]; readonly file: string; readonly begin: number; readonly end: number };
+export type TensorEntry = {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly file: string;
+  readonly begin: number;
+  readonly end: number;
+};
 
 /** Names and places of all tensors of a checkpoint. Data is read on demand; nothing stays open. */
 export type Checkpoint = {
@@ -23,7 +45,11 @@ export type Checkpoint = {
 };
 
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
-const entrySchema = z.object({ dtype: z.string(), shape: z.array(z.number().int().nonnegative()), data_offsets: z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]) });
+const entrySchema = z.object({
+  dtype: z.string(),
+  shape: z.array(z.number().int().nonnegative()),
+  data_offsets: z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]),
+});
 
 /** Opens `model.safetensors`, or the shards of `model.safetensors.index.json`, in a folder. @throws CheckpointRefused */
 export function openCheckpoint(folder: string): Checkpoint {
@@ -61,7 +87,8 @@ export function readHeader(file: string): ReadonlyMap<string, TensorEntry> {
     const prefix = readBytes(descriptor, 0, Math.min(8, fileBytes));
     if (prefix.length < 8) throw new CheckpointRefused(`${basename(file)} is too short for a safetensors header`);
     const headerBytes = Number(new DataView(prefix.buffer).getBigUint64(0, true));
-    if (headerBytes > MAX_HEADER_BYTES) throw new CheckpointRefused(`${basename(file)}: header of ${headerBytes} bytes is over 100 MiB`);
+    if (headerBytes > MAX_HEADER_BYTES)
+      throw new CheckpointRefused(`${basename(file)}: header of ${headerBytes} bytes is over 100 MiB`);
     if (8 + headerBytes > fileBytes) throw new CheckpointRefused(`${basename(file)}: header reaches beyond the file`);
     const text = new TextDecoder().decode(readBytes(descriptor, 8, headerBytes));
     return checkEntries(file, parseHeader(file, text), { start: 8 + headerBytes, bytes: fileBytes - 8 - headerBytes });
@@ -77,11 +104,16 @@ function parseHeader(file: string, text: string): ReadonlyMap<string, unknown> {
   } catch {
     throw new CheckpointRefused(`${basename(file)}: header is not JSON`);
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new CheckpointRefused(`${basename(file)}: header is not an object`);
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw new CheckpointRefused(`${basename(file)}: header is not an object`);
   return new Map(Object.entries(json).filter(([name]) => name !== '__metadata__'));
 }
 
-function checkEntries(file: string, header: ReadonlyMap<string, unknown>, data: { readonly start: number; readonly bytes: number }): ReadonlyMap<string, TensorEntry> {
+function checkEntries(
+  file: string,
+  header: ReadonlyMap<string, unknown>,
+  data: { readonly start: number; readonly bytes: number },
+): ReadonlyMap<string, TensorEntry> {
   const entries = new Map<string, TensorEntry>();
   for (const [name, value] of header) {
     const parsed = entrySchema.safeParse(value);
@@ -91,14 +123,16 @@ function checkEntries(file: string, header: ReadonlyMap<string, unknown>, data: 
     const width = ELEMENT_BYTES[dtype];
     if (width === undefined) throw new CheckpointRefused(`tensor ${name}: unknown dtype ${dtype}`);
     const bytes = shape.reduce((product, size) => product * size, width);
-    if (!Number.isSafeInteger(bytes) || end - begin !== bytes) throw new CheckpointRefused(`tensor ${name}: ${dtype} [${shape}] does not fill its ${end - begin} bytes`);
+    if (!Number.isSafeInteger(bytes) || end - begin !== bytes)
+      throw new CheckpointRefused(`tensor ${name}: ${dtype} [${shape}] does not fill its ${end - begin} bytes`);
     if (end > data.bytes) throw new CheckpointRefused(`tensor ${name}: offsets reach beyond the file`);
     entries.set(name, { dtype, shape, file, begin: data.start + begin, end: data.start + end });
   }
   const byPlace = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   byPlace.forEach(([name, entry], i) => {
     const before = byPlace[i - 1];
-    if (before !== undefined && entry.begin < before[1].end) throw new CheckpointRefused(`tensors ${before[0]} and ${name} overlap`);
+    if (before !== undefined && entry.begin < before[1].end)
+      throw new CheckpointRefused(`tensors ${before[0]} and ${name} overlap`);
   });
   return entries;
 }
@@ -109,7 +143,8 @@ function readTensor(entries: ReadonlyMap<string, TensorEntry>, name: string): Ui
   const descriptor = openSync(entry.file, 'r');
   try {
     const bytes = readBytes(descriptor, entry.begin, entry.end - entry.begin);
-    if (bytes.length !== entry.end - entry.begin) throw new CheckpointRefused(`tensor ${name}: the file ends inside it`);
+    if (bytes.length !== entry.end - entry.begin)
+      throw new CheckpointRefused(`tensor ${name}: the file ends inside it`);
     return bytes;
   } finally {
     closeSync(descriptor);

@@ -9,7 +9,13 @@ export type SwiGlu = { readonly gate: Matrix; readonly up: Matrix; readonly down
 /** Feed-forward part of a layer. @property bias (experts) chooses, never weighs; null in the V2 family */
 export type FeedForward =
   | { readonly kind: 'dense'; readonly mlp: SwiGlu }
-  | { readonly kind: 'experts'; readonly gate: Matrix; readonly bias: Float32Array | null; readonly experts: readonly SwiGlu[]; readonly shared: SwiGlu | null };
+  | {
+      readonly kind: 'experts';
+      readonly gate: Matrix;
+      readonly bias: Float32Array | null;
+      readonly experts: readonly SwiGlu[];
+      readonly shared: SwiGlu | null;
+    };
 
 /** Queries either through a low rank (`down`, `norm`, `up`) or straight. Rows of the last matrix: heads · (nope + rope). */
 export type QueryWeights =
@@ -30,16 +36,28 @@ export type AttentionWeights = {
 };
 
 /** One decoder layer. */
-export type Layer = { readonly attentionNorm: Float32Array; readonly attention: AttentionWeights; readonly feedForwardNorm: Float32Array; readonly feedForward: FeedForward };
+export type Layer = {
+  readonly attentionNorm: Float32Array;
+  readonly attention: AttentionWeights;
+  readonly feedForwardNorm: Float32Array;
+  readonly feedForward: FeedForward;
+};
 
 /** A whole model. @property embedding (vocab, hidden) @property head (vocab, hidden) */
-export type Weights = { readonly embedding: Float32Array; readonly layers: readonly Layer[]; readonly norm: Float32Array; readonly head: Matrix };
+export type Weights = {
+  readonly embedding: Float32Array;
+  readonly layers: readonly Layer[];
+  readonly norm: Float32Array;
+  readonly head: Matrix;
+};
 
 /** Reads every weight the config calls for. @throws CheckpointRefused naming the tensor that is missing, misshapen or unsupported */
 export function loadWeights(checkpoint: Checkpoint, config: ModelConfig): Weights {
   const p = config.tensorPrefix;
   if (checkpoint.entries.has(`${p}model.layers.${config.firstMoeLayer}.mlp.experts.gate_up_proj`)) {
-    throw new CheckpointRefused(`tensor ${p}model.layers.${config.firstMoeLayer}.mlp.experts.gate_up_proj: fused experts are not supported`);
+    throw new CheckpointRefused(
+      `tensor ${p}model.layers.${config.firstMoeLayer}.mlp.experts.gate_up_proj: fused experts are not supported`,
+    );
   }
   return {
     embedding: readFloats(checkpoint, `${p}model.embed_tokens.weight`, [config.vocabSize, config.hiddenSize]),
@@ -55,7 +73,9 @@ function loadLayer(checkpoint: Checkpoint, config: ModelConfig, index: number): 
     attentionNorm: readFloats(checkpoint, `${prefix}input_layernorm.weight`, [config.hiddenSize]),
     attention: loadAttention(checkpoint, config, `${prefix}self_attn.`),
     feedForwardNorm: readFloats(checkpoint, `${prefix}post_attention_layernorm.weight`, [config.hiddenSize]),
-    feedForward: isMoeLayer(config, index) ? loadExperts(checkpoint, config, `${prefix}mlp.`) : { kind: 'dense', mlp: loadSwiGlu(checkpoint, `${prefix}mlp.`, config.hiddenSize, config.denseWidth) },
+    feedForward: isMoeLayer(config, index)
+      ? loadExperts(checkpoint, config, `${prefix}mlp.`)
+      : { kind: 'dense', mlp: loadSwiGlu(checkpoint, `${prefix}mlp.`, config.hiddenSize, config.denseWidth) },
   };
 }
 
@@ -78,20 +98,33 @@ function loadAttention(checkpoint: Checkpoint, config: ModelConfig, prefix: stri
     latentNorm: readFloats(checkpoint, `${prefix}kv_a_layernorm.weight`, [latentRank]),
     expand,
     absorbKey: Array.from({ length: heads }, (_, h) => transposed(headRows(expand, h * (nopeDim + valueDim), nopeDim))),
-    expandValue: Array.from({ length: heads }, (_, h) => headRows(expand, h * (nopeDim + valueDim) + nopeDim, valueDim)),
+    expandValue: Array.from({ length: heads }, (_, h) =>
+      headRows(expand, h * (nopeDim + valueDim) + nopeDim, valueDim),
+    ),
     output: readMatrix(checkpoint, `${prefix}o_proj`, hiddenSize, heads * valueDim),
   };
 }
 
 function loadExperts(checkpoint: Checkpoint, config: ModelConfig, prefix: string): FeedForward {
   const biasName = `${prefix}gate.e_score_correction_bias`;
-  if (config.routing === 'noaux_tc' && !checkpoint.entries.has(biasName)) throw new CheckpointRefused(`tensor ${biasName} is missing`);
+  if (config.routing === 'noaux_tc' && !checkpoint.entries.has(biasName))
+    throw new CheckpointRefused(`tensor ${biasName} is missing`);
   return {
     kind: 'experts',
     gate: readMatrix(checkpoint, `${prefix}gate`, config.routedExperts, config.hiddenSize),
     bias: checkpoint.entries.has(biasName) ? readFloats(checkpoint, biasName, [config.routedExperts]) : null,
-    experts: Array.from({ length: config.routedExperts }, (_, e) => loadSwiGlu(checkpoint, `${prefix}experts.${e}.`, config.hiddenSize, config.expertWidth)),
-    shared: config.sharedExperts === 0 ? null : loadSwiGlu(checkpoint, `${prefix}shared_experts.`, config.hiddenSize, config.sharedExperts * config.expertWidth),
+    experts: Array.from({ length: config.routedExperts }, (_, e) =>
+      loadSwiGlu(checkpoint, `${prefix}experts.${e}.`, config.hiddenSize, config.expertWidth),
+    ),
+    shared:
+      config.sharedExperts === 0
+        ? null
+        : loadSwiGlu(
+            checkpoint,
+            `${prefix}shared_experts.`,
+            config.hiddenSize,
+            config.sharedExperts * config.expertWidth,
+          ),
   };
 }
 
@@ -104,11 +137,16 @@ function loadSwiGlu(checkpoint: Checkpoint, prefix: string, hidden: number, widt
 }
 
 function headRows(matrix: Matrix, from: number, rows: number): Matrix {
-  return { rows, columns: matrix.columns, data: matrix.data.subarray(from * matrix.columns, (from + rows) * matrix.columns) };
+  return {
+    rows,
+    columns: matrix.columns,
+    data: matrix.data.subarray(from * matrix.columns, (from + rows) * matrix.columns),
+  };
 }
 
 function transposed(matrix: Matrix): Matrix {
   const data = new Float32Array(matrix.data.length);
-  for (let r = 0; r < matrix.rows; r++) for (let c = 0; c < matrix.columns; c++) data[c * matrix.rows + r] = matrix.data[r * matrix.columns + c];
+  for (let r = 0; r < matrix.rows; r++)
+    for (let c = 0; c < matrix.columns; c++) data[c * matrix.rows + r] = matrix.data[r * matrix.columns + c];
   return { rows: matrix.columns, columns: matrix.rows, data };
 }

@@ -25,7 +25,9 @@ for (const length of [128, 704]) {
     const sequence = openSequence(model);
     for (let at = 0; at < length; at += CHUNK) forward(model, sequence, tokens.slice(at, at + CHUNK));
   });
-  process.stdout.write(`prefill ${String(length).padStart(4)} tokens       ${((length / ms) * 1000).toFixed(0)} tok/s\n`);
+  process.stdout.write(
+    `prefill ${String(length).padStart(4)} tokens       ${((length / ms) * 1000).toFixed(0)} tok/s\n`,
+  );
 }
 for (const context of [64, 640]) {
   const sequence = openSequence(model);

@@ -13,14 +13,21 @@ import { shippedModel } from '../host/models.ts';
 import { openCheckpoint, type TensorEntry } from '../reference/safetensors.ts';
 
 /** What to write. @property maxPositions another context length @property brokenToken an id whose embedding becomes NaN (for tests of the engine) */
-export type RandomCheckpoint = { readonly from: string; readonly to: string; readonly seed: number; readonly maxPositions?: number; readonly brokenToken?: number };
+export type RandomCheckpoint = {
+  readonly from: string;
+  readonly to: string;
+  readonly seed: number;
+  readonly maxPositions?: number;
+  readonly brokenToken?: number;
+};
 
 const COPIED = ['generation_config.json', 'tiktoken.model', 'tokenizer_config.json', 'chat_template.jinja'];
 
 /** Writes the folder `to`: tokenizer and template copied, every weight drawn from the seed. Bits are the same on every machine. */
 export function writeRandomCheckpoint(options: RandomCheckpoint): void {
   mkdirSync(options.to, { recursive: true });
-  for (const name of COPIED) if (existsSync(join(options.from, name))) copyFileSync(join(options.from, name), join(options.to, name));
+  for (const name of COPIED)
+    if (existsSync(join(options.from, name))) copyFileSync(join(options.from, name), join(options.to, name));
   const config: Record<string, unknown> = JSON.parse(readFileSync(join(options.from, 'config.json'), 'utf8'));
   if (options.maxPositions !== undefined) config.max_position_embeddings = options.maxPositions;
   writeFileSync(join(options.to, 'config.json'), JSON.stringify(config, null, 1));
@@ -31,7 +38,8 @@ export function writeRandomCheckpoint(options: RandomCheckpoint): void {
   let offset = 0;
   for (const [name, entry] of entries) {
     const bytes = name.endsWith('weight_shape') ? read(name) : randomTensor(name, entry, random);
-    if (options.brokenToken !== undefined && name.endsWith('embed_tokens.weight')) breakRow(bytes, entry, options.brokenToken);
+    if (options.brokenToken !== undefined && name.endsWith('embed_tokens.weight'))
+      breakRow(bytes, entry, options.brokenToken);
     header[name] = { dtype: entry.dtype, shape: entry.shape, data_offsets: [offset, offset + bytes.length] };
     offset += bytes.length;
     parts.push(bytes);
@@ -50,7 +58,11 @@ function randomTensor(name: string, entry: TensorEntry, random: () => number): U
   const isNorm = name.includes('norm');
   const range = name.endsWith('weight_scale') ? 0 : name.includes('embed_tokens') ? 1 : Math.sqrt(3 / inputs);
   // Codes are even in −8 … 7, so a scale of 0.2/√inputs gives the same size; 32 inputs share one.
-  const value = isNorm ? () => 1 : range === 0 ? () => 0.2 / Math.sqrt(32 * inputs) : () => range * (random() / 2 ** 31 - 1);
+  const value = isNorm
+    ? () => 1
+    : range === 0
+      ? () => 0.2 / Math.sqrt(32 * inputs)
+      : () => range * (random() / 2 ** 31 - 1);
   const floats = Float32Array.from({ length: count }, value);
   if (entry.dtype === 'F32') return new Uint8Array(floats.buffer);
   const words = new Uint32Array(floats.buffer);
