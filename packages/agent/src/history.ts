@@ -43,8 +43,10 @@ export type AgentState = {
   lastTake: number;
   /** The last turn that was announced. */
   announced: number;
-  /** Takes that gave nothing since the run last got further. */
+  /** Takes that gave nothing since the run last got further, or the step was last retried. */
   retakes: number;
+  /** The same, retries of the step not regarded. */
+  streak: number;
   /** Why the last take gave nothing; '' before the first. */
   lastReason: string;
   /** Calls behind the note; always whole turns, the oldest that are not taken back. */
@@ -63,6 +65,7 @@ export const emptyState = (): AgentState => ({
   lastTake: 0,
   announced: 0,
   retakes: 0,
+  streak: 0,
   lastReason: '',
   hidden: 0,
   turnsSpent: false,
@@ -78,7 +81,7 @@ const add = (a: Usage, b: Usage): Usage => ({
   cached: (a.cached ?? 0) + (b.cached ?? 0),
 });
 
-/** Folds one event into the state, in place. Events of other kinds than the agent's are passed over. */
+/** Folds one event into the state, in place. Of the step's own events only its retries count: each brings new retakes. */
 export function foldEvent(state: AgentState, event: EventBody): void {
   switch (event.kind) {
     case 'turn.started':
@@ -110,12 +113,16 @@ export function foldEvent(state: AgentState, event: EventBody): void {
         return;
       }
       state.retakes += 1;
+      state.streak += 1;
       state.lastReason = event.data.reason;
       taken(state, event.data.turn, event.data.usage);
       return;
     }
     case 'window.compacted':
       state.hidden = event.data.hidden;
+      return;
+    case 'step.retrying':
+      state.retakes = 0;
       return;
     case 'budget.spent':
       if (event.data.budget === 'turns') state.turnsSpent = true;
@@ -167,6 +174,7 @@ function reach(state: AgentState, record: CallRecord): void {
   if (state.reached.has(news)) return;
   state.reached.add(news);
   state.retakes = 0;
+  state.streak = 0;
   const turn = state.turns.findLast((candidate) => candidate.calls.includes(record));
   if (turn) turn.progress = true;
 }

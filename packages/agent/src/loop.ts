@@ -68,7 +68,7 @@ async function takeNext(session: Session): Promise<void> {
     turn: state.lastTake + 1,
     messages: await buildMessages(request, state, session.load),
     tools,
-    temperature: takeTemperature(request, state.retakes),
+    temperature: takeTemperature(request, state.streak),
     maxTokens: request.maxTokens,
     seed: (request.seed ?? 0) + state.lastTake + 1,
     checkpoint: state.checkpoint?.turn === state.lastTake + 1 ? state.checkpoint : null,
@@ -185,7 +185,8 @@ async function recordNothing(session: Session, turn: number, reply: ChatReply, r
       },
     },
   ];
-  if (state.retakes < request.retakes)
-    events.push(...takeBack(state, reason, state.retakes + 1), { kind: 'turn.started', data: { turn: turn + 1 } });
+  // the last take back is for the step's own retry, should it have one
+  events.push(...takeBack(state, reason, state.streak + 1));
+  if (state.retakes < request.retakes) events.push({ kind: 'turn.started', data: { turn: turn + 1 } });
   await session.write(() => events);
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { AgentEvent, Tool } from './contract.ts';
+import type { AgentEvent, AgentRequest, Tool } from './contract.ts';
 import { ToolInDoubt } from './errors.ts';
 import { runAgent } from './loop.ts';
-import type { ScriptedReply } from './scripted/model-server.ts';
+import type { Script, ScriptedReply } from './scripted/model-server.ts';
 import { asHistory, testClock, testJournal, testPorts, testRequest, testTool } from './scripted/ports.ts';
 import { call, failure, inOrder, kinds, model, results, step, walker } from './scripted/scene.ts';
 
@@ -10,26 +10,41 @@ describe('after a crash', () => {
   const withoutTimes = (events: readonly AgentEvent[]): unknown[] =>
     events.map((event) => ({ ...event, data: { ...event.data, ms: 0, modelMs: 0 } }));
 
-  test.each([
-    ['with room', 100_000],
-    ['with a small window', 120],
-  ])('the run ends as it would have, wherever it was cut, %s', async (_name, windowTokens) => {
-    const request = testRequest({ windowTokens });
+  /** Walks the chain, but at 5 a cold model errs, fails, and gives up. */
+  const errsWhenCold: Script = (request, number) => {
+    const reply = walker(9)(request, number);
+    const wrong = request.temperature === 0 && request.messages.at(-1)?.content === 'now 5';
+    if (wrong) return { calls: [{ id: `functions.look:bad${request.seed}`, name: 'look', arguments: '{"x":"bad"}' }] };
+    return request.messages.at(-1)?.content?.startsWith('error: ')
+      ? { thought: 'That failed.', text: 'Nothing.' }
+      : reply;
+  };
+
+  test.each<[string, Script, number, string]>([
+    ['with room', walker(9), 100_000, 'tool.finished'],
+    ['with a small window', walker(9), 120, 'window.compacted'],
+    ['with retakes', errsWhenCold, 100_000, 'turn.incomplete'],
+    ['with retakes in a small window', errsWhenCold, 120, 'turn.incomplete'],
+  ])('the run ends as it would have, wherever it was cut, %s', async (_name, script, windowTokens, typical) => {
+    const accept: AgentRequest['accept'] = ({ text }) => (text === 'end 9' ? null : 'not the end');
+    const request = testRequest({ windowTokens, accept });
     const whole = testJournal();
-    const server = await model(walker(9));
-    const end = await runAgent(request, [], testPorts(server.baseUrl, { journal: whole, tools: [step()] }));
-    expect(whole.events.some((event) => event.kind === 'window.compacted')).toBe(windowTokens === 120);
+    const server = await model(script);
+    const walk = (): ReturnType<typeof testTool> =>
+      testTool('look', ({ x }) => (x === 'bad' ? 'error: 404' : `now ${Number(x) + 1}`));
+    const end = await runAgent(request, [], testPorts(server.baseUrl, { journal: whole, tools: [walk()] }));
+    expect(end.text).toBe('end 9');
+    expect(kinds(whole.events)).toContain(typical);
     let written: AgentEvent[] = [];
     for (const cut of whole.appends) {
       written = [...written, ...cut.events];
       const journal = testJournal();
-      const look = step();
-      expect(
-        await runAgent(request, asHistory(written), testPorts(server.baseUrl, { journal, tools: [look] })),
-      ).toEqual(end);
+      const look = walk();
+      const ports = testPorts(server.baseUrl, { journal, tools: [look] });
+      expect(await runAgent(request, asHistory(written), ports)).toEqual(end);
       // the same events, the same hashes of the same prompts; and no recorded result asked for again
       expect(withoutTimes([...written, ...journal.events])).toEqual(withoutTimes(whole.events));
-      expect(look.asked).toHaveLength(9 - written.filter((event) => event.kind === 'tool.finished').length);
+      expect(look.asked).toHaveLength(end.calls - written.filter((event) => event.kind === 'tool.finished').length);
     }
   });
 

@@ -1,3 +1,4 @@
+import type { JournalEvent } from '@switchyard/pipeline';
 import { describe, expect, test } from 'vitest';
 import type { AgentRequest } from './contract.ts';
 import { AgentFailure } from './errors.ts';
@@ -193,5 +194,31 @@ describe('takes that give nothing', () => {
       ),
     ).toMatchObject({ code: 'answer_refused' });
     expect(server.requests).toHaveLength(3);
+  });
+
+  test('a retry of the step goes on from the last good turn with new retakes', async () => {
+    const look = testTool('look', ({ x }) => (x === 'bad' ? 'error: 404' : `the code is ${x}`));
+    const server = await model(inOrder(call('1'), call('bad', 'functions.look:1'), { text: 'No.' }, { text: 'No.' }));
+    const journal = testJournal();
+    const request = testRequest({ accept, retakes: 1 });
+    const ports = testPorts(server.baseUrl, { journal, tools: [look] });
+    expect(await failure(runAgent(request, [], ports))).toMatchObject({ code: 'answer_refused' });
+    const failed = { code: 'answer_refused', message: 'No.' };
+    const [last] = asHistory(journal.events).slice(-1);
+    const retrying: JournalEvent = {
+      runId: 'run',
+      seq: (last?.seq ?? 0) + 1,
+      stepKey: 'agent',
+      epoch: 1,
+      n: 1,
+      at: '',
+      kind: 'step.retrying',
+      data: { failure: failed, attempt: 2, dueInMs: 0 },
+    };
+    server.script = () => ({ text: 'the code is 1' });
+    const result = await runAgent(request, [...asHistory(journal.events), retrying], ports);
+    expect(result.text).toBe('the code is 1');
+    expect(results(server.requests.at(-1))).toEqual(['the code is 1']);
+    expect(look.asked).toHaveLength(2);
   });
 });

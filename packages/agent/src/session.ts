@@ -31,6 +31,7 @@ export function openSession(request: AgentRequest, history: readonly JournalEven
   for (const event of history) foldEvent(state, event);
   const first = history[0];
   const shown = new Map<string, string>();
+  let hidden = state.hidden;
   const loadWhole = async (record: CallRecord): Promise<string> =>
     record.result ? ports.journal.load(record.result.value) : '';
   return {
@@ -48,6 +49,9 @@ export function openSession(request: AgentRequest, history: readonly JournalEven
     }),
     loadWhole,
     async load(record) {
+      // kept for what is in sight only, so that memory does not grow with the run
+      if (hidden !== state.hidden) shown.clear();
+      hidden = state.hidden;
       let text = shown.get(record.call.id);
       if (text === undefined) {
         text = shownResult(await loadWhole(record), request.windowTokens);
