@@ -64,6 +64,7 @@ export function createEngineServer(parts: ServerParts): Server {
   });
   server.headersTimeout = 10_000;
   server.requestTimeout = 60_000;
+  server.keepAliveTimeout = 60_000; // clients reuse connections for every turn; a short limit races with their next request
   server.maxHeadersCount = 64;
   return server;
 }
