@@ -46,7 +46,10 @@ export type Config = {
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const parsed = Environment.safeParse(given);
-  if (!parsed.success) throw new Error(`configuration: ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`);
+  if (!parsed.success)
+    throw new Error(
+      `configuration: ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`,
+    );
   const { data } = parsed;
   return {
     databaseUrl: data.DATABASE_URL,
@@ -62,6 +65,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
 /** The server of this installation, by its address and by its public name: its demo pages and nothing else of it. */
 function demoPages(data: z.infer<typeof Environment>): AllowedPlace[] {
   const host = data.SWITCHYARD_HOST === '0.0.0.0' || data.SWITCHYARD_HOST === '::' ? '127.0.0.1' : data.SWITCHYARD_HOST;
-  const origins = new Set([`http://${host}:${data.SWITCHYARD_PORT}`, ...(data.SWITCHYARD_PUBLIC_URL ? [data.SWITCHYARD_PUBLIC_URL] : [])]);
+  const origins = new Set([
+    `http://${host}:${data.SWITCHYARD_PORT}`,
+    ...(data.SWITCHYARD_PUBLIC_URL ? [data.SWITCHYARD_PUBLIC_URL] : []),
+  ]);
   return [...origins].map((origin) => ({ origin, pathPrefix: '/demo/' }));
 }

@@ -1,6 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { armCrashPoint, openDatabase } from '@switchyard/journal';
-import { createModelHttp, createOutbound, createSandbox, modelsOf, openDispatch, startWorker, systemClock, systemRandom } from '@switchyard/runtime';
+import {
+  createModelHttp,
+  createOutbound,
+  createSandbox,
+  modelsOf,
+  openDispatch,
+  startWorker,
+  systemClock,
+  systemRandom,
+} from '@switchyard/runtime';
 import { z } from 'zod';
 import { type Config, readConfig } from './config.ts';
 
@@ -10,7 +19,9 @@ const warn = (message: string): void => {
 };
 
 /** The build this process is of, from the package beside `src` or `dist`. */
-const build = (): string => z.object({ version: z.string() }).parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))).version;
+const build = (): string =>
+  z.object({ version: z.string() }).parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')))
+    .version;
 
 /** Wires a worker and runs it until SIGTERM or SIGINT. */
 async function main(config: Config): Promise<void> {
@@ -23,7 +34,12 @@ async function main(config: Config): Promise<void> {
     ...(config.secretKey ? { secretKey: config.secretKey } : {}),
   });
   const { catalog } = database;
-  const dispatch = await openDispatch({ database, clock, warn, ...(config.redisUrl === undefined ? {} : { redisUrl: config.redisUrl }) });
+  const dispatch = await openDispatch({
+    database,
+    clock,
+    warn,
+    ...(config.redisUrl === undefined ? {} : { redisUrl: config.redisUrl }),
+  });
   const outbound = createOutbound({ allow: config.allow });
   const modelHttp = createModelHttp();
   const sandbox = createSandbox();
@@ -35,7 +51,14 @@ async function main(config: Config): Promise<void> {
     fastPath: config.fastPath,
     build: build(),
     warn,
-    ports: { clock, random: systemRandom, http: outbound, sandbox, models: modelsOf({ connections: catalog.connections, http: modelHttp.http, clock }), documents: catalog.documents },
+    ports: {
+      clock,
+      random: systemRandom,
+      http: outbound,
+      sandbox,
+      models: modelsOf({ connections: catalog.connections, http: modelHttp.http, clock }),
+      documents: catalog.documents,
+    },
   });
   const stop = async (): Promise<void> => {
     await worker.stop();
@@ -43,7 +66,9 @@ async function main(config: Config): Promise<void> {
     await database.close();
   };
   stopOnSignals(stop);
-  process.stdout.write(`${JSON.stringify({ ready: 'worker', pid: process.pid, worker: worker.id(), queue: config.redisUrl === undefined ? 'postgres' : 'redis' })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ ready: 'worker', pid: process.pid, worker: worker.id(), queue: config.redisUrl === undefined ? 'postgres' : 'redis' })}\n`,
+  );
 }
 
 /** The first signal ends the worker in order, the second at once. */

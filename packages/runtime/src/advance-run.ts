@@ -1,7 +1,21 @@
 import type { AppendRequest, BlobContent, LiveStep, RunRowState } from '@switchyard/journal';
 import {
-  type End, evaluatePure, foldNew, type Graph, type Json, type NewEvent, type Node, nodeType, type Opening, plan, type RunState, runOutputValue, scopeOf,
-  type Scope, type StoredValue, valuesNeeded,
+  type End,
+  evaluatePure,
+  foldNew,
+  type Graph,
+  type Json,
+  type NewEvent,
+  type Node,
+  nodeType,
+  type Opening,
+  plan,
+  type RunState,
+  runOutputValue,
+  type Scope,
+  type StoredValue,
+  scopeOf,
+  valuesNeeded,
 } from '@switchyard/pipeline';
 import { packJson, type ValueReader } from './values.ts';
 
@@ -34,7 +48,12 @@ export type PlannedAppend = Required<Pick<AppendRequest, 'events' | 'open' | 'to
 };
 
 /** Plans what follows when `own` events, which settle step `settled`, are written next. */
-export async function planAppend(graph: Graph, state: RunState, own: { readonly events: readonly NewEvent[]; readonly settled: string }, planning: Planning): Promise<PlannedAppend> {
+export async function planAppend(
+  graph: Graph,
+  state: RunState,
+  own: { readonly events: readonly NewEvent[]; readonly settled: string },
+  planning: Planning,
+): Promise<PlannedAppend> {
   const draft = new Draft(graph, state, planning);
   draft.add(own.events);
   const waiting: Opening[] = [];
@@ -59,7 +78,8 @@ function planFrom(graph: Graph, state: RunState, settled: string): ReturnType<ty
 /** What a node's config sees in this state. */
 export async function scopeFor(graph: Graph, state: RunState, node: Node, values: ValueReader): Promise<Scope> {
   const loaded = new Map<string, Json>();
-  for (const value of valuesNeeded(graph, state, node)) if ('blob' in value) loaded.set(value.blob.sha256, await values.json(value));
+  for (const value of valuesNeeded(graph, state, node))
+    if ('blob' in value) loaded.set(value.blob.sha256, await values.json(value));
   return scopeOf(graph, state, node, (value) => fromLoaded(value, loaded));
 }
 
@@ -67,19 +87,40 @@ function fromLoaded(value: StoredValue, loaded: ReadonlyMap<string, Json>): Json
   return 'inline' in value ? value.inline : (loaded.get(value.blob.sha256) ?? null);
 }
 
-const startedEvent = (stepKey: string, worker: number): NewEvent => ({ stepKey, kind: 'step.started', data: { attempt: 1, crashes: 0, worker } });
+const startedEvent = (stepKey: string, worker: number): NewEvent => ({
+  stepKey,
+  kind: 'step.started',
+  data: { attempt: 1, crashes: 0, worker },
+});
+
+/** A pure step and the state it is evaluated in. */
+export type PureStep = {
+  readonly graph: Graph;
+  readonly state: RunState;
+  readonly stepKey: string;
+  readonly node: Node;
+};
 
 /** The events a pure step writes: its start and its end, whatever that is. Its output may be a blob. */
-export async function pureEvents(graph: Graph, state: RunState, stepKey: string, node: Node, by: Pick<Planning, 'values' | 'worker'>): Promise<{ readonly events: readonly NewEvent[]; readonly blob: BlobContent | null }> {
+export async function pureEvents(
+  { graph, state, stepKey, node }: PureStep,
+  by: Pick<Planning, 'values' | 'worker'>,
+): Promise<{ readonly events: readonly NewEvent[]; readonly blob: BlobContent | null }> {
   const started = startedEvent(stepKey, by.worker);
   const result = evaluatePure(node, await scopeFor(graph, state, node, by.values));
   if ('failure' in result) {
     const continues = node.onError === 'fail' ? {} : { continues: true };
-    return { events: [started, { stepKey, kind: 'step.failed', data: { failure: result.failure, ...continues } }], blob: null };
+    return {
+      events: [started, { stepKey, kind: 'step.failed', data: { failure: result.failure, ...continues } }],
+      blob: null,
+    };
   }
   const { stored, blob } = packJson(result.output);
   if (blob) by.values.remember(blob);
-  return { events: [started, { stepKey, kind: 'step.succeeded', data: { output: stored, ports: [...result.ports] } }], blob };
+  return {
+    events: [started, { stepKey, kind: 'step.succeeded', data: { output: stored, ports: [...result.ports] } }],
+    blob,
+  };
 }
 
 /** An append being put together. */
@@ -112,7 +153,10 @@ class Draft {
     const [next] = at < 0 ? [] : waiting.splice(at, 1);
     const node = next && this.#graph.nodes.get(next.node)?.node;
     if (!next || !node) return null;
-    const { events, blob } = await pureEvents(this.#graph, this.#state, next.key, node, this.#planning);
+    const { events, blob } = await pureEvents(
+      { graph: this.#graph, state: this.#state, stepKey: next.key, node },
+      this.#planning,
+    );
     if (blob) this.#blobs.push(blob);
     this.add(events);
     return next.key;
@@ -126,20 +170,31 @@ class Draft {
   opening(openings: readonly Opening[]): PlannedAppend {
     const keep = this.#planning.fastPath ? (openings[0]?.key ?? null) : null;
     if (keep !== null) this.add([startedEvent(keep, this.#planning.worker)]);
-    return { events: this.#events, open: openings.map(({ key }) => ({ stepKey: key, mine: key === keep })), touch: [], blobs: this.#blobs, keep };
+    return {
+      events: this.#events,
+      open: openings.map(({ key }) => ({ stepKey: key, mine: key === keep })),
+      touch: [],
+      blobs: this.#blobs,
+      keep,
+    };
   }
 
   /** The run ends, at once or with the last of the steps that are stopped here. */
   async ending(end: End, stop: readonly string[], unopened: readonly Opening[]): Promise<PlannedAppend> {
     const { touch, isHeld } = this.#stopping(stop.filter((key) => !unopened.some((one) => one.key === key)));
-    this.add(stop.filter((key) => !isHeld(key)).map((stepKey): NewEvent => ({ stepKey, kind: 'step.cancelled', data: {} })));
+    this.add(
+      stop.filter((key) => !isHeld(key)).map((stepKey): NewEvent => ({ stepKey, kind: 'step.cancelled', data: {} })),
+    );
     const rest = { events: this.#events, open: [], touch, blobs: this.#blobs, keep: null };
     if (stop.some(isHeld)) return rest; // the last holder ends the run
     this.add([await this.#endEvent(end)]);
     return { ...rest, runState: end.kind };
   }
 
-  #stopping(keys: readonly string[]): { readonly touch: AppendRequest['touch']; readonly isHeld: (key: string) => boolean } {
+  #stopping(keys: readonly string[]): {
+    readonly touch: AppendRequest['touch'];
+    readonly isHeld: (key: string) => boolean;
+  } {
     const { live } = this.#planning;
     const rows = keys.map((key): LiveStep | null => {
       if (live) return live.find((row) => row.stepKey === key) ?? null;
@@ -149,7 +204,10 @@ class Draft {
     });
     const known = rows.filter((row) => row !== null);
     const held = new Set(known.filter((row) => row.held).map((row) => row.stepKey));
-    return { touch: known.map(({ stepKey, epoch }) => ({ stepKey, epoch, to: 'cancelled' })), isHeld: (key) => held.has(key) };
+    return {
+      touch: known.map(({ stepKey, epoch }) => ({ stepKey, epoch, to: 'cancelled' })),
+      isHeld: (key) => held.has(key),
+    };
   }
 
   async #endEvent(end: End): Promise<NewEvent> {
@@ -166,7 +224,8 @@ class Draft {
   async #output(output: Extract<End, { kind: 'succeeded' }>['output']): Promise<StoredValue | null> {
     if (output === null || !('leaves' in output)) return output;
     const loaded = new Map<string, Json>();
-    for (const value of Object.values(output.leaves)) if ('blob' in value) loaded.set(value.blob.sha256, await this.#planning.values.json(value));
+    for (const value of Object.values(output.leaves))
+      if ('blob' in value) loaded.set(value.blob.sha256, await this.#planning.values.json(value));
     const { stored, blob } = packJson(runOutputValue(output, (value) => fromLoaded(value, loaded)));
     if (blob) this.#blobs.push(blob);
     return stored;

@@ -1,6 +1,6 @@
 import type { AgentJournal, ChatModel, Clock } from '@switchyard/agent';
 import type { DocumentHit } from '@switchyard/journal';
-import type { Json, JournalEvent, NodeConfig, Scope } from '@switchyard/pipeline';
+import type { JournalEvent, Json, NodeConfig, Scope } from '@switchyard/pipeline';
 import type { Sandbox } from '@switchyard/sandbox';
 import type { Outbound } from './outbound/index.ts';
 import type { Random } from './system.ts';

@@ -121,7 +121,8 @@ function onRedis(options: DispatchOptions, url: string): QueueParts {
   const { Queue, Worker } = withBackend(createRedisBackend);
   return {
     queue: new Queue<StepHint>(QUEUE_NAME, { connection: asking, prefix }),
-    startWorker: (process, concurrency) => new Worker<StepHint>(QUEUE_NAME, process, { connection: waiting, prefix, concurrency }),
+    startWorker: (process, concurrency) =>
+      new Worker<StepHint>(QUEUE_NAME, process, { connection: waiting, prefix, concurrency }),
     end: async () => {
       asking.disconnect();
       waiting.disconnect();

@@ -52,7 +52,9 @@ export class TimedOutError extends StepError {
   readonly retry = 'timed_out';
 
   constructor(seconds: number) {
-    super('timed_out', `The step was not done after ${seconds} s.`, { hint: 'Allow it more time, or let it be tried again on time-outs.' });
+    super('timed_out', `The step was not done after ${seconds} s.`, {
+      hint: 'Allow it more time, or let it be tried again on time-outs.',
+    });
   }
 }
 
@@ -93,14 +95,29 @@ export type StepEnd = StepError | WaitRequested | StopRequested | LeaseLost;
 
 /** Makes ours of whatever was thrown. */
 export function asStepError(thrown: unknown): StepEnd {
-  if (thrown instanceof StepError || thrown instanceof WaitRequested || thrown instanceof StopRequested || thrown instanceof LeaseLost) return thrown;
+  if (
+    thrown instanceof StepError ||
+    thrown instanceof WaitRequested ||
+    thrown instanceof StopRequested ||
+    thrown instanceof LeaseLost
+  )
+    return thrown;
   if (thrown instanceof ToolInDoubt) return new WaitRequested(thrown.message);
   if (thrown instanceof ModelError) return byRetryable(thrown, { hint: thrown.hint, cause: thrown });
-  if (thrown instanceof AgentFailure) return new RetryableError(thrown.code, thrown.message, { hint: thrown.hint, cause: thrown });
-  if (thrown instanceof OutboundError) return thrown.code === 'timeout' ? new RetryableError('timeout', thrown.message, { cause: thrown }) : byRetryable(thrown, { cause: thrown });
+  if (thrown instanceof AgentFailure)
+    return new RetryableError(thrown.code, thrown.message, { hint: thrown.hint, cause: thrown });
+  if (thrown instanceof OutboundError)
+    return thrown.code === 'timeout'
+      ? new RetryableError('timeout', thrown.message, { cause: thrown })
+      : byRetryable(thrown, { cause: thrown });
   if (thrown instanceof SandboxError) return fromSandbox(thrown);
-  if (thrown instanceof ExpressionError) return new TerminalError(thrown.code, thrown.message, { hint: thrown.hint, cause: thrown });
-  if (thrown instanceof ZodError) return new TerminalError('invalid_config', describeIssues(thrown), { hint: 'Look at the node’s settings and at the values its templates gave.', cause: thrown });
+  if (thrown instanceof ExpressionError)
+    return new TerminalError(thrown.code, thrown.message, { hint: thrown.hint, cause: thrown });
+  if (thrown instanceof ZodError)
+    return new TerminalError('invalid_config', describeIssues(thrown), {
+      hint: 'Look at the node’s settings and at the values its templates gave.',
+      cause: thrown,
+    });
   return new RetryableError('unexpected', thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown });
 }
 
@@ -116,13 +133,19 @@ export function failureOf(error: StepError, node: string): Failure {
 }
 
 function byRetryable(error: Error & { readonly code: string; readonly retryable: boolean }, told: Told): StepError {
-  return error.retryable ? new RetryableError(error.code, error.message, told) : new TerminalError(error.code, error.message, told);
+  return error.retryable
+    ? new RetryableError(error.code, error.message, told)
+    : new TerminalError(error.code, error.message, told);
 }
 
 function fromSandbox(error: SandboxError): StepError {
   const told: Told = { cause: error, ...(error.line === null ? {} : { details: { line: error.line } }) };
-  const passing = error.code === 'sandbox_crashed' || error.code === 'sandbox_closed' || error.code === 'sandbox_timeout';
-  return passing ? new RetryableError(error.code, error.message, told) : new TerminalError(error.code, error.message, told);
+  const passing =
+    error.code === 'sandbox_crashed' || error.code === 'sandbox_closed' || error.code === 'sandbox_timeout';
+  return passing
+    ? new RetryableError(error.code, error.message, told)
+    : new TerminalError(error.code, error.message, told);
 }
 
-const describeIssues = (error: ZodError): string => error.issues.map((issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`).join('; ');
+const describeIssues = (error: ZodError): string =>
+  error.issues.map((issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`).join('; ');

@@ -72,7 +72,8 @@ export class HeldSteps {
     for (const lease of leases) {
       const holding = this.#byStep.get(`${lease.runId}/${lease.stepKey}`);
       if (holding) {
-        if (lease.stop && (holding.epoch === null || holding.epoch === lease.epoch)) holding.abort.abort(new StopRequested());
+        if (lease.stop && (holding.epoch === null || holding.epoch === lease.epoch))
+          holding.abort.abort(new StopRequested());
         continue;
       }
       const name = `${lease.runId}/${lease.stepKey}/${lease.epoch}`;

@@ -1,5 +1,22 @@
-export type { DocumentSearch, Models, NodeContext, NodeOutcome, NodePorts, NodeRun, OpenModel, StepJournal } from './contract.ts';
-export { type Consumption, type Dispatch, type DispatchOptions, type HintHandler, openDispatch, QUEUE_NAME } from './dispatch.ts';
+export { createSandbox, type Sandbox } from '@switchyard/sandbox';
+export type {
+  DocumentSearch,
+  Models,
+  NodeContext,
+  NodeOutcome,
+  NodePorts,
+  NodeRun,
+  OpenModel,
+  StepJournal,
+} from './contract.ts';
+export {
+  type Consumption,
+  type Dispatch,
+  type DispatchOptions,
+  type HintHandler,
+  openDispatch,
+  QUEUE_NAME,
+} from './dispatch.ts';
 export {
   asStepError,
   failureOf,
@@ -27,5 +44,4 @@ export {
   type OutboundResponse,
 } from './outbound/index.ts';
 export { type Random, systemClock, systemRandom } from './system.ts';
-export { createSandbox, type Sandbox } from '@switchyard/sandbox';
 export { type RunningWorker, startWorker, type WorkerOptions } from './worker.ts';

@@ -7,17 +7,29 @@ import type { ModelHttp } from './outbound/index.ts';
 
 /** What is read of `GET /models`; our engine and others name the context differently. */
 const ModelList = z.object({
-  data: z.array(z.object({ id: z.string(), context_window: z.number().optional(), max_model_len: z.number().optional(), context_length: z.number().optional() })),
+  data: z.array(
+    z.object({
+      id: z.string(),
+      context_window: z.number().optional(),
+      max_model_len: z.number().optional(),
+      context_length: z.number().optional(),
+    }),
+  ),
 });
 
 const ASK_MS = 5_000;
 
 /** Models by the connections people made. What a server says about its context is asked once per connection and change of it. */
-export function modelsOf(parts: { readonly connections: Pick<Catalog['connections'], 'byName' | 'default'>; readonly http: ModelHttp['http']; readonly clock: Clock }): Models {
+export function modelsOf(parts: {
+  readonly connections: Pick<Catalog['connections'], 'byName' | 'default'>;
+  readonly http: ModelHttp['http'];
+  readonly clock: Clock;
+}): Models {
   const known = new Map<string, OpenModel>();
   return {
     async open(name) {
-      const connection = name === null || name === '' ? await parts.connections.default() : await parts.connections.byName(name);
+      const connection =
+        name === null || name === '' ? await parts.connections.default() : await parts.connections.byName(name);
       if (connection === null) throw notFound(name);
       const key = `${connection.id} ${connection.updatedAt}`;
       const before = known.get(key);
@@ -31,8 +43,13 @@ export function modelsOf(parts: { readonly connections: Pick<Catalog['connection
 }
 
 function notFound(name: string | null): TerminalError {
-  if (name === null || name === '') return new TerminalError('no_connection', 'There is no model connection.', { hint: 'Add one under Settings, Models.' });
-  return new TerminalError('connection_not_found', `There is no model connection named “${name}”.`, { hint: 'Choose another in the agent node, or add one of this name.' });
+  if (name === null || name === '')
+    return new TerminalError('no_connection', 'There is no model connection.', {
+      hint: 'Add one under Settings, Models.',
+    });
+  return new TerminalError('connection_not_found', `There is no model connection named “${name}”.`, {
+    hint: 'Choose another in the agent node, or add one of this name.',
+  });
 }
 
 type Parts = { readonly http: ModelHttp['http']; readonly clock: Clock };
@@ -47,7 +64,8 @@ async function contextTokens(connection: OpenConnection, { http, clock }: Parts)
   const answered = new AbortController();
   void clock.sleep(ASK_MS, answered.signal).then(() => late.abort());
   try {
-    const headers: Record<string, string> = connection.apiKey === null ? {} : { authorization: `Bearer ${connection.apiKey}` };
+    const headers: Record<string, string> =
+      connection.apiKey === null ? {} : { authorization: `Bearer ${connection.apiKey}` };
     const answer = await http(`${connection.baseUrl}/models`, { method: 'GET', headers, signal: late.signal });
     if (answer.status !== 200) return null;
     const list = ModelList.safeParse(JSON.parse(await answer.text()));

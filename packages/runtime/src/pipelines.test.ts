@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { JournalEvent, StoredValue } from '@switchyard/pipeline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BACK_ENDS, type Drawing, draw, openWorkshop, told, type Workshop } from './suite/workshop.ts';
+import { BACK_ENDS, type Drawing, draw, openWorkshop, told, type Workshop } from '../../../test/harness/workshop.ts';
 
 /*
  * Pipelines to their end on real parts. One suite for each queue back end, and within it each pipeline with the fast path
@@ -14,18 +14,34 @@ const outputOf = (events: readonly JournalEvent[]): StoredValue | null => {
   if (end?.kind !== 'run.succeeded') throw new Error(`the run ended otherwise: ${JSON.stringify(end)}`);
   return end.data.output;
 };
-const kindsOf = (events: readonly JournalEvent[], stepKey: string) => events.filter((event) => event.stepKey === stepKey).map((event) => event.kind);
+const kindsOf = (events: readonly JournalEvent[], stepKey: string) =>
+  events.filter((event) => event.stepKey === stepKey).map((event) => event.kind);
 
 const transform = (id: string, expression: string) => ({ id, type: 'transform', config: { expression } });
-const code = (id: string, body: string, input: Record<string, string> = {}) => ({ id, type: 'code', config: { code: body, input } });
+const code = (id: string, body: string, input: Record<string, string> = {}) => ({
+  id,
+  type: 'code',
+  config: { code: body, input },
+});
 const start = { id: 'start', type: 'trigger.manual' };
 
 const DIAMOND: Drawing = {
-  nodes: [start, transform('a', 'run.input.n'), transform('left', 'steps.a.output + 1.0'), transform('right', 'steps.a.output * 10.0'), transform('join', '[steps.left.output, steps.right.output]')],
+  nodes: [
+    start,
+    transform('a', 'run.input.n'),
+    transform('left', 'steps.a.output + 1.0'),
+    transform('right', 'steps.a.output * 10.0'),
+    transform('join', '[steps.left.output, steps.right.output]'),
+  ],
   edges: ['start > a', 'a > left', 'a > right', 'left > join', 'right > join'],
 };
 const MIXED_DIAMOND: Drawing = {
-  nodes: [start, code('left', 'return input.n + 1;', { n: '{{ run.input.n }}' }), code('right', 'return input.n * 10;', { n: '{{ run.input.n }}' }), transform('join', '[steps.left.output, steps.right.output]')],
+  nodes: [
+    start,
+    code('left', 'return input.n + 1;', { n: '{{ run.input.n }}' }),
+    code('right', 'return input.n * 10;', { n: '{{ run.input.n }}' }),
+    transform('join', '[steps.left.output, steps.right.output]'),
+  ],
   edges: ['start > left', 'start > right', 'left > join', 'right > join'],
 };
 const BRANCH: Drawing = {
@@ -37,14 +53,38 @@ const BRANCH: Drawing = {
     transform('small', '"small"'),
     code('both', 'return input.a ?? input.b;', { a: '{{ steps.large2.output }}', b: '{{ steps.small.output }}' }),
   ],
-  edges: ['start > choose', 'choose.big > large', 'large > large2', 'choose.else > small', 'large2 > both', 'small > both'],
+  edges: [
+    'start > choose',
+    'choose.big > large',
+    'large > large2',
+    'choose.else > small',
+    'large2 > both',
+    'small > both',
+  ],
 };
 const LONG: Drawing = {
-  nodes: [start, code('one', 'return "x".repeat(40000);'), transform('two', 'size(steps.one.output)'), transform('three', 'steps.one.output + "y"'), code('four', 'return input.text.length;', { text: '{{ steps.three.output }}' }), { id: 'reply', type: 'respond', config: { body: { two: '{{ steps.two.output }}', four: '{{ steps.four.output }}' } } }],
+  nodes: [
+    start,
+    code('one', 'return "x".repeat(40000);'),
+    transform('two', 'size(steps.one.output)'),
+    transform('three', 'steps.one.output + "y"'),
+    code('four', 'return input.text.length;', { text: '{{ steps.three.output }}' }),
+    {
+      id: 'reply',
+      type: 'respond',
+      config: { body: { two: '{{ steps.two.output }}', four: '{{ steps.four.output }}' } },
+    },
+  ],
   edges: ['start > one', 'one > two', 'two > three', 'three > four', 'four > reply'],
 };
 const BROKEN: Drawing = {
-  nodes: [start, transform('a', '1'), transform('wrong', 'steps.a.output.nothing.here'), transform('beside', '2'), code('never', 'return 1;')],
+  nodes: [
+    start,
+    transform('a', '1'),
+    transform('wrong', 'steps.a.output.nothing.here'),
+    transform('beside', '2'),
+    code('never', 'return 1;'),
+  ],
   edges: ['start > a', 'a > wrong', 'a > beside', 'wrong > never', 'beside > never'],
 };
 
@@ -134,16 +174,34 @@ describe.each(BACK_ENDS)('pipelines with the queue on %s', (backEnd) => {
 
   test('http: the outbound client refuses what is not allowed', async () => {
     await shop.worker();
-    const events = await shop.events(await shop.start(draw({ nodes: [start, { id: 'get', type: 'http', config: { url: 'http://127.0.0.1:9/secret' } }], edges: ['start > get'] })));
-    expect(events.at(-1)).toMatchObject({ kind: 'run.failed', data: { failure: { code: 'egress_denied', node: 'get' } } });
+    const events = await shop.events(
+      await shop.start(
+        draw({
+          nodes: [start, { id: 'get', type: 'http', config: { url: 'http://127.0.0.1:9/secret' } }],
+          edges: ['start > get'],
+        }),
+      ),
+    );
+    expect(events.at(-1)).toMatchObject({
+      kind: 'run.failed',
+      data: { failure: { code: 'egress_denied', node: 'get' } },
+    });
   });
 
   test('two hundred branches meet in one join, which runs once', async () => {
     await shop.worker();
     await shop.worker();
     const lanes = Array.from({ length: 200 }, (_, i) => `lane${i}`);
-    const nodes = [start, ...lanes.map((id, i) => transform(id, `${i}.0`)), transform('join', `[${lanes.map((id) => `steps.${id}.output`).join(', ')}].sum()`)];
-    const events = await shop.events(await shop.start(draw({ nodes, edges: [...lanes.map((id) => `start > ${id}`), ...lanes.map((id) => `${id} > join`)] })));
+    const nodes = [
+      start,
+      ...lanes.map((id, i) => transform(id, `${i}.0`)),
+      transform('join', `[${lanes.map((id) => `steps.${id}.output`).join(', ')}].sum()`),
+    ];
+    const events = await shop.events(
+      await shop.start(
+        draw({ nodes, edges: [...lanes.map((id) => `start > ${id}`), ...lanes.map((id) => `${id} > join`)] }),
+      ),
+    );
     expect(outputOf(events)).toEqual({ inline: 19_900 });
     expect(kindsOf(events, 'join')).toEqual(['step.started', 'step.succeeded']);
   });

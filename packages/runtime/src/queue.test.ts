@@ -2,8 +2,8 @@ import { createPostgresBackend, createRedisBackend, withBackend } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../../../test/harness/database.ts';
+import { BACK_ENDS, draw, openWorkshop, told, type Workshop } from '../../../test/harness/workshop.ts';
 import { jobId, QUEUE_NAME } from './dispatch.ts';
-import { BACK_ENDS, draw, openWorkshop, told, type Workshop } from './suite/workshop.ts';
 
 const start = { id: 'start', type: 'trigger.manual' };
 const transform = (id: string, expression: string) => ({ id, type: 'transform', config: { expression } });
@@ -13,7 +13,9 @@ const line = (steps: number) => {
   const ids = Array.from({ length: steps }, (_, i) => `s${i + 1}`);
   const nodes = ids.map((id, i) => {
     const before = i === 0 ? 'run.input.n' : `steps.s${i}.output`;
-    return (i + 1) % 50 === 0 ? { id, type: 'code', config: { code: 'return input.n + 1;', input: { n: `{{ ${before} }}` } } } : transform(id, `${before} + 1.0`);
+    return (i + 1) % 50 === 0
+      ? { id, type: 'code', config: { code: 'return input.n + 1;', input: { n: `{{ ${before} }}` } } }
+      : transform(id, `${before} + 1.0`);
   });
   return draw({ nodes: [start, ...nodes], edges: ids.map((id, i) => `${i === 0 ? 'start' : `s${i}`} > ${id}`) });
 };
@@ -40,13 +42,21 @@ const watchQueue = (shop: Workshop) => {
 const onPostgres = (shop: Workshop) => {
   const pool = shop.database.queuePool();
   const { Queue, QueueEvents } = withBackend(createPostgresBackend);
-  return { events: new QueueEvents(QUEUE_NAME, { connection: pool }), queue: new Queue(QUEUE_NAME, { connection: pool }), end: () => pool.end() };
+  return {
+    events: new QueueEvents(QUEUE_NAME, { connection: pool }),
+    queue: new Queue(QUEUE_NAME, { connection: pool }),
+    end: () => pool.end(),
+  };
 };
 const onRedis = (shop: Workshop, url: string) => {
   const connection = new Redis(url, { maxRetriesPerRequest: null });
   const { Queue, QueueEvents } = withBackend(createRedisBackend);
   const options = { connection, prefix: shop.prefix };
-  return { events: new QueueEvents(QUEUE_NAME, options), queue: new Queue(QUEUE_NAME, options), end: async () => connection.disconnect() };
+  return {
+    events: new QueueEvents(QUEUE_NAME, options),
+    queue: new Queue(QUEUE_NAME, options),
+    end: async () => connection.disconnect(),
+  };
 };
 
 describe.each(BACK_ENDS)('the queue on %s', (backEnd) => {
@@ -69,7 +79,11 @@ describe.each(BACK_ENDS)('the queue on %s', (backEnd) => {
     const run = await shop.start(line(300), { n: 0 });
     const events = await shop.events(run);
     expect(events.at(-1)).toMatchObject({ kind: 'run.succeeded', data: { output: { inline: 300 } } });
-    await eventually('the queue is empty', async () => ((await watch.queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized', 'completed', 'failed')) === 0 ? true : null));
+    await eventually('the queue is empty', async () =>
+      (await watch.queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized', 'completed', 'failed')) === 0
+        ? true
+        : null,
+    );
     const wanted = Array.from({ length: 300 }, (_, i) => jobId({ runId: run, stepKey: `s${i + 1}`, epoch: 0 }, 0));
     await eventually('300 jobs', () => (watch.added.length >= 300 ? true : null));
     expect(watch.added.toSorted()).toEqual(wanted.toSorted());
@@ -95,7 +109,9 @@ describe.each(BACK_ENDS)('the queue on %s', (backEnd) => {
     await eventually('a job in line', async () => ((await watch.queue.getWaitingCount()) === 1 ? true : null));
     // Neither the bell nor a sweep does anything by itself: the sweep only names what is due.
     const session = await shop.database.registerWorker({ build: 'test' });
-    const named = await eventually('the sweep names it', async () => ((await session.sweep()).length > 0 ? true : null));
+    const named = await eventually('the sweep names it', async () =>
+      (await session.sweep()).length > 0 ? true : null,
+    );
     await session.close();
     expect(named).toBe(true);
     expect((await shop.database.journal.events(run, { after: 0 })).map((event) => event.kind)).toEqual(['run.started']);
@@ -134,7 +150,9 @@ describe.each(BACK_ENDS)('the queue on %s', (backEnd) => {
   });
 
   test('doubled hints start a step once', async () => {
-    const run = await shop.start(draw({ nodes: [start, { id: 'work', type: 'code', config: { code: 'return 1;' } }], edges: ['start > work'] }));
+    const run = await shop.start(
+      draw({ nodes: [start, { id: 'work', type: 'code', config: { code: 'return 1;' } }], edges: ['start > work'] }),
+    );
     const dispatch = await shop.dispatch();
     const hint = { runId: run, stepKey: 'work', epoch: 0 };
     await dispatch.ring([hint]);
@@ -142,7 +160,9 @@ describe.each(BACK_ENDS)('the queue on %s', (backEnd) => {
     await shop.worker();
     await shop.worker();
     const events = await shop.events(run);
-    await eventually('all jobs are gone', async () => ((await watch.queue.getJobCountByTypes('waiting', 'active')) === 0 ? true : null));
+    await eventually('all jobs are gone', async () =>
+      (await watch.queue.getJobCountByTypes('waiting', 'active')) === 0 ? true : null,
+    );
     expect(events.filter((event) => event.kind === 'step.started')).toHaveLength(1);
     expect(shop.warnings).toEqual([]);
   });

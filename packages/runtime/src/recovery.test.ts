@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import type { JournalEvent } from '@switchyard/pipeline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../../../test/harness/database.ts';
-import { startWorkerProcess } from './suite/worker-process.ts';
-import { BACK_ENDS, draw, openWorkshop, type Workshop } from './suite/workshop.ts';
+import { startWorkerProcess } from '../../../test/harness/worker-process.ts';
+import { BACK_ENDS, draw, openWorkshop, type Workshop } from '../../../test/harness/workshop.ts';
 
 /*
  * What goes wrong while steps run: workers die, sites fail, people cancel. The site's answers hang until a test lets them go,
@@ -12,20 +12,31 @@ import { BACK_ENDS, draw, openWorkshop, type Workshop } from './suite/workshop.t
  */
 
 const start = { id: 'start', type: 'trigger.manual' };
-const kindsOf = (events: readonly JournalEvent[], stepKey: string) => events.filter((event) => event.stepKey === stepKey).map((event) => event.kind);
+const kindsOf = (events: readonly JournalEvent[], stepKey: string) =>
+  events.filter((event) => event.stepKey === stepKey).map((event) => event.kind);
 const has = (kind: string) => (events: readonly JournalEvent[]) => events.some((event) => event.kind === kind);
 
-type Visit = { readonly request: IncomingMessage; readonly answer: (status?: number) => void; readonly gone: Promise<void> };
+type Visit = {
+  readonly request: IncomingMessage;
+  readonly answer: (status?: number) => void;
+  readonly gone: Promise<void>;
+};
 
 /** A site that answers when told to. */
 const openSite = async () => {
   const visits: Visit[] = [];
   const arrived = (request: IncomingMessage, response: ServerResponse) =>
-    visits.push({ request, answer: (status = 200) => void response.writeHead(status, { 'content-type': 'application/json' }).end('{"ok":true}'), gone: new Promise((resolve) => response.on('close', resolve)) });
+    visits.push({
+      request,
+      answer: (status = 200) =>
+        void response.writeHead(status, { 'content-type': 'application/json' }).end('{"ok":true}'),
+      gone: new Promise((resolve) => response.on('close', resolve)),
+    });
   const server = createServer(arrived);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const visit = (path: string, nth = 1) => eventually(`visit ${nth} of ${path}`, () => visits.filter((one) => one.request.url === path)[nth - 1] ?? null);
+  const visit = (path: string, nth = 1) =>
+    eventually(`visit ${nth} of ${path}`, () => visits.filter((one) => one.request.url === path)[nth - 1] ?? null);
   return { origin, visit, visits, close: () => server.closeAllConnections() ?? server.close() };
 };
 
@@ -43,8 +54,21 @@ describe.each(BACK_ENDS)('recovery with the queue on %s', (backEnd) => {
   });
 
   const worker = () => shop.worker({ allow: [{ origin: site.origin, pathPrefix: '/' }] });
-  const get = (path: string, rest: object = {}) => ({ id: 'get', type: 'http', config: { url: `${site.origin}${path}` }, ...rest });
-  const pipeline = (node: ReturnType<typeof get>) => draw({ nodes: [start, node as never, { id: 'after', type: 'transform', config: { expression: 'steps.get.output.status' } }], edges: ['start > get', 'get > after'] });
+  const get = (path: string, rest: object = {}) => ({
+    id: 'get',
+    type: 'http',
+    config: { url: `${site.origin}${path}` },
+    ...rest,
+  });
+  const pipeline = (node: ReturnType<typeof get>) =>
+    draw({
+      nodes: [
+        start,
+        node as never,
+        { id: 'after', type: 'transform', config: { expression: 'steps.get.output.status' } },
+      ],
+      edges: ['start > get', 'get > after'],
+    });
 
   test('another worker takes over the step of one that was killed', async () => {
     const victim = await startWorkerProcess(shop, { allowOrigin: site.origin });
@@ -63,12 +87,17 @@ describe.each(BACK_ENDS)('recovery with the queue on %s', (backEnd) => {
 
   test('a POST whose worker was killed is not sent again in silence', async () => {
     const victim = await startWorkerProcess(shop, { allowOrigin: site.origin });
-    const run = await shop.start(pipeline(get('/order', { config: { url: `${site.origin}/order`, method: 'POST', body: { n: 1 } } })));
+    const run = await shop.start(
+      pipeline(get('/order', { config: { url: `${site.origin}/order`, method: 'POST', body: { n: 1 } } })),
+    );
     await site.visit('/order');
     victim.kill();
     const second = await worker();
     const events = await shop.events(run);
-    expect(events.at(-1)).toMatchObject({ kind: 'run.failed', data: { failure: { code: 'outcome_unknown', node: 'get' } } });
+    expect(events.at(-1)).toMatchObject({
+      kind: 'run.failed',
+      data: { failure: { code: 'outcome_unknown', node: 'get' } },
+    });
     expect(site.visits.filter((visit) => visit.request.url === '/order')).toHaveLength(1);
     await second.stop();
   });
@@ -81,9 +110,19 @@ describe.each(BACK_ENDS)('recovery with the queue on %s', (backEnd) => {
     (await site.visit('/flaky', 3)).answer();
     const events = await shop.events(run);
     expect(events.at(-1)?.kind).toBe('run.succeeded');
-    expect(kindsOf(events, 'get')).toEqual(['step.started', 'step.retrying', 'step.started', 'step.retrying', 'step.started', 'step.succeeded']);
+    expect(kindsOf(events, 'get')).toEqual([
+      'step.started',
+      'step.retrying',
+      'step.started',
+      'step.retrying',
+      'step.started',
+      'step.succeeded',
+    ]);
     const backOffs = events.flatMap((event) => (event.kind === 'step.retrying' ? [event.data] : []));
-    expect(backOffs.map((one) => [one.failure.code, one.attempt])).toEqual([['http_status', 2], ['http_status', 3]]);
+    expect(backOffs.map((one) => [one.failure.code, one.attempt])).toEqual([
+      ['http_status', 2],
+      ['http_status', 3],
+    ]);
     expect(backOffs[1]?.dueInMs).toBeGreaterThan(backOffs[0]?.dueInMs ?? Infinity);
     await first.stop();
   });
@@ -92,7 +131,10 @@ describe.each(BACK_ENDS)('recovery with the queue on %s', (backEnd) => {
     const first = await worker();
     const run = await shop.start(pipeline(get('/denied', { retry: { attempts: 3, backoffSeconds: 0 } })));
     (await site.visit('/denied')).answer(403);
-    expect((await shop.events(run)).at(-1)).toMatchObject({ kind: 'run.failed', data: { failure: { code: 'http_status', details: { status: 403 } } } });
+    expect((await shop.events(run)).at(-1)).toMatchObject({
+      kind: 'run.failed',
+      data: { failure: { code: 'http_status', details: { status: 403 } } },
+    });
     await first.stop();
   });
 
@@ -101,7 +143,10 @@ describe.each(BACK_ENDS)('recovery with the queue on %s', (backEnd) => {
     const run = await shop.start(pipeline(get('/slow', { timeoutSeconds: 0.2 })));
     const visit = await site.visit('/slow');
     await visit.gone;
-    expect((await shop.events(run)).at(-1)).toMatchObject({ kind: 'run.failed', data: { failure: { code: 'timed_out', node: 'get' } } });
+    expect((await shop.events(run)).at(-1)).toMatchObject({
+      kind: 'run.failed',
+      data: { failure: { code: 'timed_out', node: 'get' } },
+    });
     await first.stop();
   });
 
@@ -112,14 +157,20 @@ describe.each(BACK_ENDS)('recovery with the queue on %s', (backEnd) => {
     await shop.server.control.cancel({ runId: run, by: 'test' });
     await visit.gone;
     const events = await shop.events(run);
-    expect(events.slice(-3).map((event) => event.kind)).toEqual(['run.cancel_requested', 'step.cancelled', 'run.cancelled']);
+    expect(events.slice(-3).map((event) => event.kind)).toEqual([
+      'run.cancel_requested',
+      'step.cancelled',
+      'run.cancelled',
+    ]);
     await first.stop();
   });
 
   test('cancel with two steps under way ends the run once, with the last of them', async () => {
     const [one, two] = [await worker(), await worker()];
     const nodes = [start, get('/a'), { ...get('/b'), id: 'other' }, { ...get('/c'), id: 'third' }];
-    const run = await shop.start(draw({ nodes: nodes as never, edges: ['start > get', 'start > other', 'start > third'] }));
+    const run = await shop.start(
+      draw({ nodes: nodes as never, edges: ['start > get', 'start > other', 'start > third'] }),
+    );
     await Promise.all([site.visit('/a'), site.visit('/b'), site.visit('/c')]);
     await shop.server.control.cancel({ runId: run, by: 'test' });
     const events = await shop.events(run);
@@ -130,7 +181,12 @@ describe.each(BACK_ENDS)('recovery with the queue on %s', (backEnd) => {
 
   test('a failure stops the steps under way on other branches', async () => {
     const first = await worker();
-    const run = await shop.start(draw({ nodes: [start, get('/bad'), { ...get('/endless'), id: 'other' }] as never, edges: ['start > get', 'start > other'] }));
+    const run = await shop.start(
+      draw({
+        nodes: [start, get('/bad'), { ...get('/endless'), id: 'other' }] as never,
+        edges: ['start > get', 'start > other'],
+      }),
+    );
     const endless = await site.visit('/endless');
     (await site.visit('/bad')).answer(400);
     await endless.gone;

@@ -1,4 +1,4 @@
-import { RetryPolicy, type Node } from '@switchyard/pipeline';
+import { type Node, RetryPolicy } from '@switchyard/pipeline';
 import type { StepError } from './errors.ts';
 
 /** Workers that may die with one step in hand before the step counts as what kills them. */
@@ -12,7 +12,12 @@ const JITTER = 0.1;
  * Milliseconds until the next attempt, or null where there is none: the error is not what the policy names, or the
  * attempts are used up. Without a policy a node has one attempt. `fraction` is uniform in [0, 1).
  */
-export function nextAttemptInMs(node: Pick<Node, 'retry'>, error: StepError, attempt: number, fraction: number): number | null {
+export function nextAttemptInMs(
+  node: Pick<Node, 'retry'>,
+  error: StepError,
+  attempt: number,
+  fraction: number,
+): number | null {
   if (node.retry === undefined || error.retry === 'never') return null;
   if (!node.retry.on.includes(error.retry) || attempt >= node.retry.attempts) return null;
   const plain = Math.min(node.retry.backoffSeconds * 1_000 * 2 ** (attempt - 1), HOUR_MS);

@@ -1,5 +1,15 @@
 import type { Catalog, Journal } from '@switchyard/journal';
-import { compileGraph, emptyRun, foldRun, type Graph, type JournalEvent, NeedsNewerWorker, type NewEvent, type RunEvent, type RunState } from '@switchyard/pipeline';
+import {
+  compileGraph,
+  emptyRun,
+  foldRun,
+  type Graph,
+  type JournalEvent,
+  NeedsNewerWorker,
+  type NewEvent,
+  type RunEvent,
+  type RunState,
+} from '@switchyard/pipeline';
 
 /*
  * Runs as this process last saw them. A cached run is never trusted: every claim and every structural append says up to
@@ -14,6 +24,8 @@ const KEPT_RUNS = 500;
 const KEPT_GRAPHS = 200;
 /** `version` of a run that has just been started; a wrong guess is answered with `behind`. */
 const FIRST_VERSION = 1;
+/** Fits no run. */
+const NO_VERSION = -1;
 
 /** What has been folded into a run, and who may write to it from this process now. */
 export class CachedRun {
@@ -61,14 +73,31 @@ export class CachedRun {
   async written(events: readonly NewEvent[], seq: number, at: string): Promise<void> {
     this.#version += 1;
     const first = seq - events.length + 1;
-    if (first > this.#state.seq + 1) return this.refresh();
-    const own = events.map((event, i): RunEvent => ({ ...event, seq: first + i, at, epoch: event.kind === 'step.started' ? 1 : null }));
+    if (first > this.#state.seq + 1) return this.doubt();
+    const own = events.map(
+      (event, i): RunEvent => ({ ...event, seq: first + i, at, epoch: event.kind === 'step.started' ? 1 : null }),
+    );
     this.#state = foldRun(this.#state, own);
+  }
+
+  /**
+   * Reads what others wrote after something of ours was written. Does not reject: where reading fails no version fits any
+   * more, so the next append is answered with `behind` and brings it all.
+   */
+  async doubt(): Promise<void> {
+    try {
+      await this.refresh();
+    } catch {
+      this.#version = NO_VERSION;
+    }
   }
 
   /** Reads on. The version stays: where it has moved, the next append is answered with `behind`. */
   async refresh(): Promise<void> {
-    this.#state = foldRun(this.#state, await this.#journal.events(this.runId, { after: this.#state.seq, structural: true }));
+    this.#state = foldRun(
+      this.#state,
+      await this.#journal.events(this.runId, { after: this.#state.seq, structural: true }),
+    );
   }
 }
 
@@ -80,7 +109,11 @@ export class RunCache {
   readonly #runs = new Map<string, Promise<CachedRun | null>>();
   readonly #graphs = new Map<string, Graph>();
 
-  constructor(parts: { readonly journal: Journal; readonly revisions: Pick<Catalog['revisions'], 'get'>; readonly warn: (message: string) => void }) {
+  constructor(parts: {
+    readonly journal: Journal;
+    readonly revisions: Pick<Catalog['revisions'], 'get'>;
+    readonly warn: (message: string) => void;
+  }) {
     this.#journal = parts.journal;
     this.#revisions = parts.revisions;
     this.#warn = parts.warn;
@@ -114,7 +147,9 @@ export class RunCache {
     const events = await this.#journal.events(runId, { after: 0, structural: true });
     try {
       const state = foldRun(emptyRun(), events);
-      return state.revision === null ? null : new CachedRun(runId, await this.#graph(state.revision.id), this.#journal, state);
+      return state.revision === null
+        ? null
+        : new CachedRun(runId, await this.#graph(state.revision.id), this.#journal, state);
     } catch (error) {
       if (!(error instanceof NeedsNewerWorker)) throw error;
       this.#warn(`run ${runId}: ${error.message}; it is left to a newer worker`);

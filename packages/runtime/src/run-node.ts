@@ -1,5 +1,5 @@
 import { crashPoint } from '@switchyard/journal';
-import { type Node, resolveNodeConfig, Json, type RunState } from '@switchyard/pipeline';
+import { Json, type Node, type RunState, resolveNodeConfig } from '@switchyard/pipeline';
 import { z } from 'zod';
 import { scopeFor } from './advance-run.ts';
 import type { NodeOutcome, NodePorts, StepJournal } from './contract.ts';
@@ -26,7 +26,10 @@ export type NodeEnd = { readonly outcome: NodeOutcome } | { readonly error: Step
 const Config = z.record(z.string(), Json);
 
 /** Runs the node to its end or until the step is aborted; never throws. What a node does after an abort is thrown away. */
-export async function runNode(task: HeldTask, parts: { readonly ports: NodePorts; readonly values: ValueReader }): Promise<NodeEnd> {
+export async function runNode(
+  task: HeldTask,
+  parts: { readonly ports: NodePorts; readonly values: ValueReader },
+): Promise<NodeEnd> {
   const { signal } = task.holding.abort;
   const over = new AbortController();
   try {
@@ -40,10 +43,20 @@ export async function runNode(task: HeldTask, parts: { readonly ports: NodePorts
   }
 }
 
-async function work(task: HeldTask, state: RunState, { ports, values }: { readonly ports: NodePorts; readonly values: ValueReader }): Promise<NodeOutcome> {
+async function work(
+  task: HeldTask,
+  state: RunState,
+  { ports, values }: { readonly ports: NodePorts; readonly values: ValueReader },
+): Promise<NodeOutcome> {
   const { node, run, holding, attempt, crashes } = task;
   if (!survivesCrash(node, crashes)) {
-    throw new WorkerLostError('worker_lost', `${crashes} worker${crashes === 1 ? '' : 's'} died with this step in hand.`, { hint: 'Look at what the step does to the process; the node’s retry policy says whether to go on after a lost worker.' });
+    throw new WorkerLostError(
+      'worker_lost',
+      `${crashes} worker${crashes === 1 ? '' : 's'} died with this step in hand.`,
+      {
+        hint: 'Look at what the step does to the process; the node’s retry policy says whether to go on after a lost worker.',
+      },
+    );
   }
   const perform = nodeRun(node.type);
   if (!perform) throw new TerminalError('unknown_node_type', `This version has no node type “${node.type}”.`);
@@ -77,5 +90,7 @@ function limitTime({ node, holding }: HeldTask, { clock }: NodePorts, over: Abor
 }
 
 function aborted(signal: AbortSignal, over: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over }));
+  return new Promise((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over }),
+  );
 }

@@ -33,7 +33,16 @@ export class StepWriter implements StepJournal {
       abort.signal.throwIfAborted();
       const own = events.map((event): NewEvent => ({ ...event, stepKey }));
       // In-step appends ask for nothing they missed, so it does not matter up to where this process has folded.
-      const request = { runId, version: null, seen: 0, intent: options.intent, events: own, open: [], touch: [], blobs: this.#blobs.splice(0) };
+      const request = {
+        runId,
+        version: null,
+        seen: 0,
+        intent: options.intent,
+        events: own,
+        open: [],
+        touch: [],
+        blobs: this.#blobs.splice(0),
+      };
       const { outcome } = await this.#send(request);
       if (outcome === 'done' || outcome === 'already') return;
       const reason = outcome === 'stopped' ? new StopRequested() : new LeaseLost();
@@ -66,7 +75,12 @@ export class StepWriter implements StepJournal {
   }
 
   async #send(request: Omit<AppendRequest, 'speaker'>): Promise<AppendAnswer> {
-    const speaker: Speaker = { stepKey: this.#holding.stepKey, epoch: this.#epoch, n: this.#n, worker: this.#parts.worker };
+    const speaker: Speaker = {
+      stepKey: this.#holding.stepKey,
+      epoch: this.#epoch,
+      n: this.#n,
+      worker: this.#parts.worker,
+    };
     const answer = await this.#parts.journal.append({ ...request, speaker });
     if (answer.outcome === 'done' || answer.outcome === 'already') this.#n += 1;
     return answer;

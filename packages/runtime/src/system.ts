@@ -23,7 +23,8 @@ export const systemClock: Clock = {
   sleep: async (ms, signal) => {
     try {
       // A timer holds 31 bits of milliseconds and would end at once beyond them.
-      for (let left = ms; left > 0 || left === ms; left -= LONGEST_TIMER_MS) await sleep(Math.min(left, LONGEST_TIMER_MS), undefined, signal ? { signal } : {});
+      for (let left = ms; left > 0 || left === ms; left -= LONGEST_TIMER_MS)
+        await sleep(Math.min(left, LONGEST_TIMER_MS), undefined, signal ? { signal } : {});
     } catch {
       // Only the signal ends it early; who passed it looks at it.
     }

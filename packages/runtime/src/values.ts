@@ -18,12 +18,16 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 /** Packs a JSON value. */
 export function packJson(value: Json): Packed {
   const text = JSON.stringify(value);
-  return Buffer.byteLength(text) <= INLINE_LIMIT ? { stored: { inline: value }, blob: null } : packBlob(text, 'application/json');
+  return Buffer.byteLength(text) <= INLINE_LIMIT
+    ? { stored: { inline: value }, blob: null }
+    : packBlob(text, 'application/json');
 }
 
 /** Packs text, for `unpackText`. */
 export function packText(text: string): Packed {
-  return Buffer.byteLength(text) <= INLINE_LIMIT ? { stored: { inline: text }, blob: null } : packBlob(text, 'text/plain');
+  return Buffer.byteLength(text) <= INLINE_LIMIT
+    ? { stored: { inline: text }, blob: null }
+    : packBlob(text, 'text/plain');
 }
 
 function packBlob(text: string, mediaType: string): Packed {

@@ -1,8 +1,8 @@
-import type { Database, StepHint, WorkerSession } from '@switchyard/journal';
 import type { Clock } from '@switchyard/agent';
+import type { Database, StepHint, WorkerSession } from '@switchyard/journal';
 import type { NodePorts } from './contract.ts';
 import type { Consumption, Dispatch } from './dispatch.ts';
-import { executeStep, type ExecutorParts } from './execute-step.ts';
+import { type ExecutorParts, executeStep } from './execute-step.ts';
 import { HeldSteps } from './held-steps.ts';
 import { RunCache } from './run-cache.ts';
 import { ValueReader } from './values.ts';
@@ -107,7 +107,10 @@ class Worker implements RunningWorker {
     const { database, dispatch, concurrency } = this.#options;
     const due = database.onDue((hints) => void dispatch.ring(hints));
     const ear = database.follower.watch((runId, seq) => void this.#hear(runId, seq));
-    this.#closers.push(() => due.close(), () => ear.close());
+    this.#closers.push(
+      () => due.close(),
+      () => ear.close(),
+    );
     void this.#every(PULSE_MS, () => this.#pulse());
     void this.#every(WATCHDOG_MS, async () => this.#watch());
     void this.#every(SWEEP_MS, () => this.#sweep());

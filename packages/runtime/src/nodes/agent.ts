@@ -1,4 +1,13 @@
-import { type AgentRequest, type AgentResult, type ChatModel, httpFetchTool, runAgent, runCodeTool, searchTool, type Tool } from '@switchyard/agent';
+import {
+  type AgentRequest,
+  type AgentResult,
+  type ChatModel,
+  httpFetchTool,
+  runAgent,
+  runCodeTool,
+  searchTool,
+  type Tool,
+} from '@switchyard/agent';
 import { crashPoint } from '@switchyard/journal';
 import { evaluateCondition, Json, type Scope } from '@switchyard/pipeline';
 import { z } from 'zod';
@@ -75,13 +84,18 @@ function requestOf(config: Config, open: OpenModel, scope: Scope): AgentRequest 
     temperature: config.temperature,
     maxTokens: config.maxTokens,
     maxTurns: config.maxTurns,
-    windowTokens: config.windowTokens ?? Math.max(SMALLEST_WINDOW, (open.contextTokens ?? CAUTIOUS_CONTEXT) - config.maxTokens),
+    windowTokens:
+      config.windowTokens ?? Math.max(SMALLEST_WINDOW, (open.contextTokens ?? CAUTIOUS_CONTEXT) - config.maxTokens),
     retakes: config.retakes,
     accept: ({ text, lastResult }) => refusalOf(config, { answer: text, lastResult }, scope),
   };
 }
 
-function refusalOf(config: Config, extra: { readonly answer: string; readonly lastResult: string }, scope: Scope): string | null {
+function refusalOf(
+  config: Config,
+  extra: { readonly answer: string; readonly lastResult: string },
+  scope: Scope,
+): string | null {
   if (config.answer === 'json' && parseJson(extra.answer) === undefined) return 'The answer is not JSON.';
   if (config.accept === undefined || evaluateCondition(config.accept, { ...scope, extra })) return null;
   return 'The answer does not meet the accept condition.';
@@ -100,7 +114,12 @@ function toolNamed(name: Config['tools'][number], ports: NodePorts): Tool {
 
 async function readPage(ports: NodePorts, url: string, signal: AbortSignal) {
   const response = await ports.http.send({ method: 'GET', url, signal });
-  return { status: response.status, url: response.url, contentType: response.headers['content-type'] ?? '', text: response.text() };
+  return {
+    status: response.status,
+    url: response.url,
+    contentType: response.headers['content-type'] ?? '',
+    text: response.text(),
+  };
 }
 
 function outputOf(result: AgentResult, config: Config): Json {
@@ -108,7 +127,10 @@ function outputOf(result: AgentResult, config: Config): Json {
   const plain = { text, turns, calls, usage: { ...usage }, partial };
   if (config.answer === 'text') return plain;
   const json = parseJson(text);
-  if (json === undefined) throw new TerminalError('answer_not_json', 'The answer of the agent is not JSON.', { details: { text: text.slice(0, 2_000) } });
+  if (json === undefined)
+    throw new TerminalError('answer_not_json', 'The answer of the agent is not JSON.', {
+      details: { text: text.slice(0, 2_000) },
+    });
   return { ...plain, json };
 }
 

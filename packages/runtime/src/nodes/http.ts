@@ -1,7 +1,7 @@
 import { Json } from '@switchyard/pipeline';
 import { z } from 'zod';
 import type { NodeContext, NodeOutcome } from '../contract.ts';
-import { RetryableError, StepError, TerminalError, WorkerLostError } from '../errors.ts';
+import { RetryableError, type StepError, TerminalError, WorkerLostError } from '../errors.ts';
 import type { OutboundResponse } from '../outbound/index.ts';
 
 const Config = z.object({
@@ -31,15 +31,22 @@ export async function runHttp(context: NodeContext): Promise<NodeOutcome> {
     signal: context.signal,
   });
   if (config.failOnStatus && response.status >= 400) throw statusError(response);
-  return { output: { status: response.status, headers: { ...response.headers }, body: bodyValue(response) }, ports: ['out'] };
+  return {
+    output: { status: response.status, headers: { ...response.headers }, body: bodyValue(response) },
+    ports: ['out'],
+  };
 }
 
 /** A worker died with the request in hand: whether it arrived is not known, so only what may be repeated is. */
 function refuseSilentRepeat(context: NodeContext, method: string): void {
   if (context.crashes === 0 || IDEMPOTENT.has(method)) return;
-  throw new WorkerLostError('outcome_unknown', `The worker was lost while it sent this ${method} request; it may have arrived.`, {
-    hint: 'Look at the other side, then run again. Connect the error port to decide it in the pipeline.',
-  });
+  throw new WorkerLostError(
+    'outcome_unknown',
+    `The worker was lost while it sent this ${method} request; it may have arrived.`,
+    {
+      hint: 'Look at the other side, then run again. Connect the error port to decide it in the pipeline.',
+    },
+  );
 }
 
 function bodyOf(body: Json | undefined): { readonly text: string; readonly json: boolean } | null {

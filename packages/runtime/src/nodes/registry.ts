@@ -18,4 +18,5 @@ export const NODE_RUNS: Readonly<Record<WorkTypeId, NodeRun>> = {
 };
 
 /** The work of a type, or null where it is pure or unknown. */
-export const nodeRun = (type: string): NodeRun | null => (Object.hasOwn(NODE_RUNS, type) ? (NODE_RUNS as Readonly<Record<string, NodeRun>>)[type] ?? null : null);
+export const nodeRun = (type: string): NodeRun | null =>
+  Object.hasOwn(NODE_RUNS, type) ? ((NODE_RUNS as Readonly<Record<string, NodeRun>>)[type] ?? null) : null;

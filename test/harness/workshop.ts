@@ -1,28 +1,48 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type Database, LOCAL_PROJECT, openDatabase, uuidV7 } from '@switchyard/journal';
-import { compileGraph, type JournalEvent, type Json, PipelineDocument, planStart, validate } from '@switchyard/pipeline';
-import { createSandbox, type Sandbox } from '@switchyard/sandbox';
-import { createTestDatabase, type TestDatabase } from '../../../../test/harness/database.ts';
-import type { Models } from '../contract.ts';
-import { type Dispatch, openDispatch } from '../dispatch.ts';
-import { TerminalError } from '../errors.ts';
-import { type AllowedPlace, createOutbound } from '../outbound/index.ts';
-import { systemClock, systemRandom } from '../system.ts';
-import { type RunningWorker, startWorker } from '../worker.ts';
+import {
+  compileGraph,
+  type JournalEvent,
+  type Json,
+  PipelineDocument,
+  planStart,
+  validate,
+} from '@switchyard/pipeline';
+import {
+  type AllowedPlace,
+  createOutbound,
+  createSandbox,
+  type Dispatch,
+  type Models,
+  openDispatch,
+  type RunningWorker,
+  type Sandbox,
+  startWorker,
+  systemClock,
+  systemRandom,
+  TerminalError,
+} from '@switchyard/runtime';
+import { createTestDatabase, type TestDatabase } from './database.ts';
 
 /*
  * A place where tests put runs and workers together on a real Postgres and a real queue. Each has a database of its own,
  * and its own keys in Redis.
  */
 
-const REDIS_URL = process.env['TEST_REDIS_URL'] ?? process.env['REDIS_URL'];
+const REDIS_URL = process.env.TEST_REDIS_URL ?? process.env.REDIS_URL;
 
 /** The queue back ends there are to test on. */
 export const BACK_ENDS: readonly BackEnd[] = REDIS_URL === undefined ? ['postgres'] : ['postgres', 'redis'];
+/** Where the queue lives. */
 export type BackEnd = 'postgres' | 'redis';
 
 /** What a test worker may be given. */
-export type WorkerGiven = { readonly fastPath?: boolean; readonly concurrency?: number; readonly models?: Models; readonly allow?: readonly AllowedPlace[] };
+export type WorkerGiven = {
+  readonly fastPath?: boolean;
+  readonly concurrency?: number;
+  readonly models?: Models;
+  readonly allow?: readonly AllowedPlace[];
+};
 
 /** The document as a person writes it: what has a default may be left out. */
 export type Drawing = { readonly nodes: readonly Json[]; readonly edges: readonly string[] };
@@ -50,9 +70,19 @@ export function draw(drawing: Drawing): PipelineDocument {
 export async function openWorkshop(backEnd: BackEnd): Promise<Workshop> {
   const test = await createTestDatabase();
   const database = await openDatabase({ url: test.url, applicationName: 'runtime test', maxConnections: 12 });
-  return new Workshop(backEnd, { test, database, server: await openDatabase({ url: test.url, applicationName: 'runtime test server', maxConnections: 2, announceDue: true }) });
+  return new Workshop(backEnd, {
+    test,
+    database,
+    server: await openDatabase({
+      url: test.url,
+      applicationName: 'runtime test server',
+      maxConnections: 2,
+      announceDue: true,
+    }),
+  });
 }
 
+/** A database, a queue and the workers of one test file. */
 export class Workshop {
   readonly test: TestDatabase;
   readonly database: Database;
@@ -67,7 +97,10 @@ export class Workshop {
   readonly #dispatches: Dispatch[] = [];
   readonly #workers: RunningWorker[] = [];
 
-  constructor(backEnd: BackEnd, opened: { readonly test: TestDatabase; readonly database: Database; readonly server: Database }) {
+  constructor(
+    backEnd: BackEnd,
+    opened: { readonly test: TestDatabase; readonly database: Database; readonly server: Database },
+  ) {
     this.test = opened.test;
     this.database = opened.database;
     this.server = opened.server;
@@ -82,7 +115,11 @@ export class Workshop {
     const [trigger = ''] = compileGraph(document).triggers;
     const start = planStart(compileGraph(document), {
       kind: 'run.started',
-      data: { trigger: { node: trigger, kind: 'manual' }, input: { inline: input }, revision: { id: revision.id, number: revision.number, hash: revision.hash } },
+      data: {
+        trigger: { node: trigger, kind: 'manual' },
+        input: { inline: input },
+        revision: { id: revision.id, number: revision.number, hash: revision.hash },
+      },
     });
     const answer = await journal.startRun({
       runId: uuidV7(systemClock.now()),
@@ -102,7 +139,13 @@ export class Workshop {
   /** A way to the queue, closed with the workshop. */
   async dispatch(): Promise<Dispatch> {
     const warn = (message: string) => this.warnings.push(message);
-    const dispatch = await openDispatch({ database: this.database, clock: systemClock, warn, prefix: this.prefix, ...(this.redisUrl === undefined ? {} : { redisUrl: this.redisUrl }) });
+    const dispatch = await openDispatch({
+      database: this.database,
+      clock: systemClock,
+      warn,
+      prefix: this.prefix,
+      ...(this.redisUrl === undefined ? {} : { redisUrl: this.redisUrl }),
+    });
     this.#dispatches.push(dispatch);
     return dispatch;
   }
@@ -131,7 +174,10 @@ export class Workshop {
   }
 
   /** The whole journal of a run, once `done` says so of it; by default once it has ended. */
-  events(runId: string, done: (events: readonly JournalEvent[]) => boolean = hasEnded): Promise<readonly JournalEvent[]> {
+  events(
+    runId: string,
+    done: (events: readonly JournalEvent[]) => boolean = hasEnded,
+  ): Promise<readonly JournalEvent[]> {
     const seen: JournalEvent[] = [];
     return new Promise((resolve) => {
       const following = this.database.follower.follow(runId, 0, (events) => {
@@ -153,8 +199,15 @@ export class Workshop {
   }
 }
 
-const hasEnded = (events: readonly JournalEvent[]): boolean => events.some((event) => ['run.succeeded', 'run.failed', 'run.cancelled'].includes(event.kind));
+const hasEnded = (events: readonly JournalEvent[]): boolean =>
+  events.some((event) => ['run.succeeded', 'run.failed', 'run.cancelled'].includes(event.kind));
 
 /** The journal without what two runs of the same cannot share: times, places, people. */
 export const told = (events: readonly JournalEvent[]): readonly string[] =>
-  events.map(({ kind, stepKey, data }) => JSON.stringify([kind, stepKey, { ...data, worker: undefined, ms: undefined, modelMs: undefined, revision: undefined }]));
+  events.map(({ kind, stepKey, data }) =>
+    JSON.stringify([
+      kind,
+      stepKey,
+      { ...data, worker: undefined, ms: undefined, modelMs: undefined, revision: undefined },
+    ]),
+  );

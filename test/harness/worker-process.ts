@@ -15,14 +15,17 @@ export type WorkerProcess = {
   terminate(): Promise<number | null>;
 };
 
-const MAIN = fileURLToPath(new URL('../../../../apps/worker/src/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../apps/worker/src/main.ts', import.meta.url));
 const Ready = z.object({ ready: z.literal('worker'), worker: z.number() });
 
 /** Starts the worker app from its sources on the workshop's database and queue, and waits until it is ready. */
-export async function startWorkerProcess(shop: Workshop, given: { readonly allowOrigin: string }): Promise<WorkerProcess> {
+export async function startWorkerProcess(
+  shop: Workshop,
+  given: { readonly allowOrigin: string },
+): Promise<WorkerProcess> {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN], {
     env: {
-      PATH: process.env['PATH'] ?? '',
+      PATH: process.env.PATH ?? '',
       DATABASE_URL: shop.test.url,
       SWITCHYARD_ALLOW_ORIGINS: given.allowOrigin,
       ...(shop.redisUrl === undefined ? {} : { REDIS_URL: shop.redisUrl }),
