@@ -60,6 +60,10 @@ export function Canvas({ flow, gestures, onReady, onPaneClick, children }: Props
       onNodesChange={changed}
       onEdgesChange={flow.changeEdges}
       {...wires}
+      onNodeClick={(event, node) => {
+        // React Flow keeps a selection of several when one of them is clicked; a person means that one.
+        if (!event.shiftKey && !event.ctrlKey && !event.metaKey) flow.select(new Set([node.id]));
+      }}
       onInit={onReady}
       onDragOver={allowDrop}
       onDrop={dropped}

@@ -19,7 +19,7 @@ type Props = {
   readonly onClose: () => void;
 };
 
-const firstLine = (help: string): string => (help.split('\n')[0] ?? '').replaceAll('`', '').split('. ')[0] ?? '';
+const firstLine = (help: string): string => (help.split('\n')[0] ?? '').replace(/[`*]/g, '').split('. ')[0] ?? '';
 
 /** The node search: type to find, arrows and Enter to choose, or drag an entry onto the canvas. */
 export function NodePicker({ catalogue, at, withTriggers, onPick, onClose }: Props) {

@@ -17,8 +17,9 @@ export const StepCard = memo(function StepCard({ data: { node }, selected }: Nod
   const title = titleOf(node, catalogue);
   const status = useNodeStatus(node.id);
   const problems = useProblems((state) => state.byNode[node.id]);
-  const outputs = outputPorts(node);
+  const outputs = outputPorts(catalogue, node);
   return (
+    <>
     <div className={css.card} data-selected={selected} data-state={status?.state ?? 'none'} data-testid={`node-${node.id}`}>
       <div className={css.cardHead}>
         <span className={css.cardIcon} data-group={type?.group ?? 'flow'}>
@@ -46,13 +47,14 @@ export const StepCard = memo(function StepCard({ data: { node }, selected }: Nod
           </span>
         )}
       </div>
-      {inputPorts(node).map((port) => (
+    </div>
+      {inputPorts(catalogue, node).map((port) => (
         <Handle key={port.name} id={port.name} type="target" position={Position.Left} className={css.handle} style={{ top: 32 }} aria-label={`Input of ${title}`} data-testid={`input-${node.id}`} />
       ))}
       {outputs.map((port, index) => (
         <OutputPort key={port.name} port={port} title={title} nodeId={node.id} top={outputTop(index, outputs.length)} named={outputs.length > 1} />
       ))}
-    </div>
+    </>
   );
 });
 

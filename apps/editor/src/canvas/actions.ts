@@ -52,7 +52,7 @@ function roomAt(nodes: readonly Node[], wanted: Point): Point {
 export function defaultPlacement(bench: Workbench): Placement {
   const ids = selection(bench);
   const [only] = documentOf(bench).nodes.filter((node) => ids.has(node.id));
-  const port = only === undefined || ids.size !== 1 ? undefined : outputPorts(only)[0];
+  const port = only === undefined || ids.size !== 1 ? undefined : outputPorts(bench.catalogue, only)[0];
   return only === undefined || port === undefined ? { kind: 'free' } : { kind: 'after', from: { node: only.id, port: port.name } };
 }
 
@@ -83,7 +83,7 @@ export function addStep(bench: Workbench, type: NodeTypeEntry, placement: Placem
   bench.draft.edit({ label: `add ${type.title}` }, (before) => {
     const added = addNode(before, { type: type.id, title: type.title, config: beginningOf(type), position: pointFor(bench, placement) });
     id = added.id;
-    return joined(added.document, id, placement);
+    return joined(bench.catalogue, added.document, id, placement);
   });
   bench.flow.select(new Set([id]));
   return id;
@@ -92,21 +92,21 @@ export function addStep(bench: Workbench, type: NodeTypeEntry, placement: Placem
 /** A new step begins as its type's example; a webhook's address must be its own. */
 const beginningOf = (type: NodeTypeEntry): Node['config'] => ('token' in type.example ? { ...type.example, token: secretWord() } : type.example);
 
-function joined(document: PipelineDocument, id: string, placement: Placement): PipelineDocument {
+function joined(catalogue: Catalogue, document: PipelineDocument, id: string, placement: Placement): PipelineDocument {
   const node = document.nodes.find((other) => other.id === id);
-  const input = node === undefined ? undefined : inputPorts(node)[0];
+  const input = node === undefined ? undefined : inputPorts(catalogue, node)[0];
   if (node === undefined || input === undefined) return document;
   if (placement.kind === 'after') {
     const to = { node: id, port: input.name };
-    return connectionProblem(document, placement.from, to) === null ? connect(document, placement.from, to, random) : document;
+    return connectionProblem(catalogue, document, placement.from, to) === null ? connect(document, placement.from, to, random) : document;
   }
   const edge = placement.kind === 'edge' ? document.edges.find((other) => other.id === placement.edgeId) : undefined;
-  return edge === undefined ? document : insertOnEdge(document, edge, { node: id, input: input.name, output: outputPorts(node)[0]?.name ?? null }, random);
+  return edge === undefined ? document : insertOnEdge(document, edge, { node: id, input: input.name, output: outputPorts(catalogue, node)[0]?.name ?? null }, random);
 }
 
 /** Joins two ports; answers in words why not, or null. */
 export function join(bench: Workbench, from: End, to: End): string | null {
-  const problem = connectionProblem(documentOf(bench), from, to);
+  const problem = connectionProblem(bench.catalogue, documentOf(bench), from, to);
   if (problem === null) bench.draft.edit({ label: `connect ${nameOf(bench, from.node)} to ${nameOf(bench, to.node)}` }, (document) => connect(document, from, to, random));
   return problem;
 }
@@ -194,7 +194,7 @@ export function addNoteHere(bench: Workbench): void {
 /** Lays the steps out from left to right, on the grid; one undo. The layout library is loaded when first needed. */
 export async function tidy(bench: Workbench): Promise<void> {
   const { layout } = await import('./tidy.ts');
-  bench.draft.edit({ label: 'tidy up' }, (document) => moveTo(document, layout(document)));
+  bench.draft.edit({ label: 'tidy up' }, (document) => moveTo(document, layout(bench.catalogue, document)));
   requestAnimationFrame(() => void bench.view()?.fitView({ padding: 0.2, maxZoom: 1, duration: 180 }));
 }
 

@@ -1,6 +1,7 @@
 import type { Node as DocumentNode, Edge as DocumentEdge, Note, PipelineDocument } from '@switchyard/pipeline';
 import { applyEdgeChanges, applyNodeChanges, type Edge, type EdgeChange, type Node, type NodeChange, type NodeHandle, Position } from '@xyflow/react';
 import { createStore, type StoreApi } from 'zustand';
+import { type Catalogue, titleOf } from '../document/node-types.ts';
 import { inputPorts, outputPorts } from '../document/ports.ts';
 
 /*
@@ -16,7 +17,7 @@ export const NODE_HEIGHT = 64;
 /** Height that each named output adds when there are several. */
 export const PORT_HEIGHT = 24;
 
-const HANDLE = 10;
+const HANDLE = 12;
 
 /** A step card. */
 export type StepNode = Node<{ readonly node: DocumentNode }, 'step'>;
@@ -26,25 +27,25 @@ export type NoteNode = Node<{ readonly note: Note }, 'note'>;
 export type CanvasNode = StepNode | NoteNode;
 
 /** Height of a node's card with its present ports, a multiple of 8. */
-export function nodeHeight(node: DocumentNode): number {
-  const outputs = outputPorts(node).length;
+export function nodeHeight(catalogue: Catalogue, node: DocumentNode): number {
+  const outputs = outputPorts(catalogue, node).length;
   return outputs < 2 ? NODE_HEIGHT : NODE_HEIGHT + outputs * PORT_HEIGHT + 8;
 }
 
 /** Distance of an output's handle from the card's top. */
 export const outputTop = (index: number, outputs: number): number => (outputs < 2 ? NODE_HEIGHT / 2 : NODE_HEIGHT + index * PORT_HEIGHT + PORT_HEIGHT / 2);
 
-function handlesOf(node: DocumentNode): NodeHandle[] {
-  const outputs = outputPorts(node);
+function handlesOf(catalogue: Catalogue, node: DocumentNode): NodeHandle[] {
+  const outputs = outputPorts(catalogue, node);
   return [
-    ...inputPorts(node).map((port): NodeHandle => ({ id: port.name, type: 'target', position: Position.Left, x: -HANDLE / 2, y: NODE_HEIGHT / 2 - HANDLE / 2, width: HANDLE, height: HANDLE })),
+    ...inputPorts(catalogue, node).map((port): NodeHandle => ({ id: port.name, type: 'target', position: Position.Left, x: -HANDLE / 2, y: NODE_HEIGHT / 2 - HANDLE / 2, width: HANDLE, height: HANDLE })),
     ...outputs.map((port, index): NodeHandle => ({ id: port.name, type: 'source', position: Position.Right, x: NODE_WIDTH - HANDLE / 2, y: outputTop(index, outputs.length) - HANDLE / 2, width: HANDLE, height: HANDLE })),
   ];
 }
 
-function stepNode(node: DocumentNode, selected: boolean, title: string): StepNode {
-  const size = { width: NODE_WIDTH, height: nodeHeight(node) };
-  return { id: node.id, type: 'step', position: node.position, data: { node }, ...size, measured: size, handles: handlesOf(node), selected, ariaLabel: `Step ${title}` };
+function stepNode(catalogue: Catalogue, node: DocumentNode, selected: boolean): StepNode {
+  const size = { width: NODE_WIDTH, height: nodeHeight(catalogue, node) };
+  return { id: node.id, type: 'step', position: node.position, data: { node }, ...size, measured: size, handles: handlesOf(catalogue, node), selected, ariaLabel: `Step ${titleOf(node, catalogue)}` };
 }
 
 function noteNode(note: Note, selected: boolean): NoteNode {
@@ -75,8 +76,8 @@ export type Flow = StoreApi<FlowState> & {
   readonly changeEdges: (changes: EdgeChange[]) => void;
 };
 
-/** Makes the canvas state. `titleOf` names a node for screen readers. */
-export function createFlow(titleOf: (node: DocumentNode) => string): Flow {
+/** Makes the canvas state; ports and names come from the catalogue. */
+export function createFlow(catalogue: Catalogue): Flow {
   const store = createStore<FlowState>(() => ({ nodes: [], edges: [] }));
 
   function sync(document: PipelineDocument): void {
@@ -91,7 +92,7 @@ export function createFlow(titleOf: (node: DocumentNode) => string): Flow {
         }),
         ...document.nodes.map((node): CanvasNode => {
           const old = oldNodes.get(node.id);
-          return old?.type === 'step' && old.data.node === node && samePlace(old, node) ? old : stepNode(node, old?.selected ?? false, titleOf(node));
+          return old?.type === 'step' && old.data.node === node && samePlace(old, node) ? old : stepNode(catalogue, node, old?.selected ?? false);
         }),
       ],
       edges: document.edges.map((edge) => {

@@ -1,17 +1,18 @@
 import dagre from '@dagrejs/dagre';
 import type { Note, PipelineDocument } from '@switchyard/pipeline';
 import { type Point, snap } from '../document/edits.ts';
+import type { Catalogue } from '../document/node-types.ts';
 import { NODE_WIDTH, nodeHeight } from './flow.ts';
 
 /**
  * Places for all nodes, left to right, on the grid, beginning where the drawing begins now. A note keeps its distance to
  * the node that was nearest to it.
  */
-export function layout(document: PipelineDocument): ReadonlyMap<string, Point> {
+export function layout(catalogue: Catalogue, document: PipelineDocument): ReadonlyMap<string, Point> {
   const graph = new dagre.graphlib.Graph({ multigraph: true });
   graph.setGraph({ rankdir: 'LR', nodesep: 32, ranksep: 96 });
   graph.setDefaultEdgeLabel(() => ({}));
-  for (const node of document.nodes) graph.setNode(node.id, { width: NODE_WIDTH, height: nodeHeight(node) });
+  for (const node of document.nodes) graph.setNode(node.id, { width: NODE_WIDTH, height: nodeHeight(catalogue, node) });
   for (const edge of document.edges) graph.setEdge(edge.from.node, edge.to.node, {}, edge.id);
   dagre.layout(graph);
 
@@ -19,7 +20,7 @@ export function layout(document: PipelineDocument): ReadonlyMap<string, Point> {
   const placed = new Map(
     document.nodes.map((node): [string, Point] => {
       const { x, y } = graph.node(node.id);
-      return [node.id, { x: x - NODE_WIDTH / 2, y: y - nodeHeight(node) / 2 }];
+      return [node.id, { x: x - NODE_WIDTH / 2, y: y - nodeHeight(catalogue, node) / 2 }];
     }),
   );
   const start = corner([...placed.values()]);

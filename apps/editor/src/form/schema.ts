@@ -84,7 +84,7 @@ function fieldOf(given: JsonSchema, place: { readonly name: string; readonly req
     example: example === undefined ? '' : typeof example === 'string' ? example : JSON.stringify(example),
     fallback: given.default ?? schema.default,
   };
-  return { ...base, ...shapeOf(schema, place.defs) };
+  return { ...base, ...shapeOf(schema, below(given, place.defs)) };
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -149,9 +149,19 @@ const readable = (name: string): string => {
 };
 
 function resolve(schema: JsonSchema, defs: Defs): JsonSchema {
-  const name = schema.$ref?.match(/^#\/\$defs\/(.+)$/)?.[1];
-  return name === undefined ? schema : (defs[name] ?? {});
+  const name = referenceOf(schema);
+  if (name === null) return schema;
+  const { $ref: _ref, ...own } = schema;
+  return { ...defs[name], ...own };
 }
+
+const referenceOf = (schema: JsonSchema): string | null => schema.$ref?.match(/^#\/\$defs\/(.+)$/)?.[1] ?? null;
+
+/** The definitions below a reference: without itself, so that a schema that contains itself (any JSON) ends as a JSON field. */
+const below = (schema: JsonSchema, defs: Defs): Defs => {
+  const name = referenceOf(schema);
+  return name === null ? defs : Object.fromEntries(Object.entries(defs).filter(([key]) => key !== name));
+};
 
 /** What a new value of a schema begins with: its default, else the emptiest value that has its shape. */
 export function beginning(schema: JsonSchema): Json {

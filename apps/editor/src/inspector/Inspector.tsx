@@ -60,7 +60,7 @@ function NodeForm({ bench, node }: { readonly bench: Workbench; readonly node: N
   );
 }
 
-const plainHelp = (help: string): string => (help.split('\n\n')[0] ?? '').replaceAll('`', '');
+const plainHelp = (help: string): string => (help.split('\n\n')[0] ?? '').replace(/[`*]/g, '');
 
 function NodeHead({ bench, node }: { readonly bench: Workbench; readonly node: Node }) {
   const type = bench.catalogue.byId.get(node.type);

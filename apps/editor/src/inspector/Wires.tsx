@@ -16,7 +16,7 @@ export function Wires({ bench, node }: { readonly bench: Workbench; readonly nod
   const document = useDraftPart((state) => state.document);
   const incoming = document.edges.filter((edge) => edge.to.node === node.id);
   const outgoing = document.edges.filter((edge) => edge.from.node === node.id);
-  const outputs = outputPorts(node);
+  const outputs = outputPorts(bench.catalogue, node);
   return (
     <section className={css.section}>
       <h3>Connections</h3>
@@ -59,9 +59,9 @@ function ConnectTo({ bench, node, port, named }: ConnectProps) {
   const document = useDraftPart((state) => state.document);
   const [spoken, setSpoken] = useState('');
   const targets = document.nodes.flatMap((target) =>
-    inputPorts(target)
+    inputPorts(bench.catalogue, target)
       .map((input) => ({ target, to: { node: target.id, port: input.name } }))
-      .filter(({ to }) => connectionProblem(document, { node: node.id, port: port.name }, to) === null),
+      .filter(({ to }) => connectionProblem(bench.catalogue, document, { node: node.id, port: port.name }, to) === null),
   );
   const chosen = (id: string): void => {
     const found = targets.find(({ target }) => target.id === id);

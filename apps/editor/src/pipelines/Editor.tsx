@@ -5,10 +5,11 @@ import { useStore } from 'zustand';
 import { commitMoves, join, type Placement, reveal, type Workbench } from '../canvas/actions.ts';
 import { Canvas, type CanvasGestures } from '../canvas/Canvas.tsx';
 import { type CanvasNode, createFlow, type FlowState } from '../canvas/flow.ts';
+import { keepInView } from '../canvas/keep-in-view.ts';
 import { CanvasContext, type CanvasSurroundings, showProblems } from '../canvas/surroundings.ts';
 import type { DraftStore } from '../document/draft-store.ts';
 import { changeNote, type Point } from '../document/edits.ts';
-import { type Catalogue, titleOf } from '../document/node-types.ts';
+import type { Catalogue } from '../document/node-types.ts';
 import { connectionProblem } from '../document/ports.ts';
 import { useRunFeed } from '../live/run-feed.ts';
 import { later } from '../system.ts';
@@ -16,7 +17,7 @@ import { CanvasTools } from './CanvasTools.tsx';
 import { ConflictDialog } from './ConflictDialog.tsx';
 import { EditorHeader } from './EditorHeader.tsx';
 import { EmptyCanvas } from './EmptyCanvas.tsx';
-import { PickerHost } from './PickerHost.tsx';
+import { addPicked, PickerHost } from './PickerHost.tsx';
 import { SidePanel } from './SidePanel.tsx';
 import { useEditorShortcuts } from './use-editor-shortcuts.tsx';
 import css from './editor.module.css';
@@ -50,6 +51,9 @@ export function Editor({ draft, catalogue }: { readonly draft: DraftStore; reado
   );
   const closePicker = useCallback(() => setPicker(null), []);
   useValidation(draft);
+  useEffect(() => {
+    if (selected !== null) keepInView(bench, selected);
+  }, [bench, selected]);
   useNodeInAddress(bench, selected);
   useLeaveGuard(draft);
   const dialogs = useEditorShortcuts(bench, setPicker);
@@ -79,7 +83,7 @@ export function Editor({ draft, catalogue }: { readonly draft: DraftStore; reado
 function useWorkbench(draft: DraftStore, catalogue: Catalogue): { readonly bench: Workbench; readonly setView: (view: ReactFlowInstance<CanvasNode, Edge>) => void } {
   const view = useRef<ReactFlowInstance<CanvasNode, Edge> | null>(null);
   const bench = useMemo((): Workbench => {
-    const flow = createFlow((node) => titleOf(node, catalogue));
+    const flow = createFlow(catalogue);
     flow.sync(draft.getState().document);
     return { draft, flow, catalogue, view: () => view.current };
   }, [draft, catalogue]);
@@ -104,7 +108,7 @@ function useGestures(bench: Workbench, open: (picker: OpenPicker) => void): Canv
       moved: (places, byKeyboard) => commitMoves(bench, places, byKeyboard),
       connected: ({ source, sourceHandle, target, targetHandle }) => void join(bench, { node: source, port: sourceHandle ?? 'out' }, { node: target, port: targetHandle ?? 'in' }),
       canConnect: ({ source, sourceHandle, target, targetHandle }) =>
-        connectionProblem(document(), { node: source, port: sourceHandle ?? 'out' }, { node: target, port: targetHandle ?? 'in' }) === null,
+        connectionProblem(bench.catalogue, document(), { node: source, port: sourceHandle ?? 'out' }, { node: target, port: targetHandle ?? 'in' }) === null,
       droppedWire: (from, screen) => {
         const point = toCanvas(screen);
         // The new card's input, not its corner, goes where the wire was dropped. The click that ends the drag must pass first.
@@ -113,7 +117,7 @@ function useGestures(bench: Workbench, open: (picker: OpenPicker) => void): Canv
       droppedType: (id, screen) => {
         const type = bench.catalogue.byId.get(id);
         const point = toCanvas(screen);
-        if (type !== undefined) PickerHost.add(bench, type, { kind: 'at', point: { x: point.x - 112, y: point.y - 32 } });
+        if (type !== undefined) addPicked(bench, type, { kind: 'at', point: { x: point.x - 112, y: point.y - 32 } });
       },
     };
   }, [bench, open]);

@@ -1,4 +1,4 @@
-import { isTrigger, type PipelineDocument } from '@switchyard/pipeline';
+import type { PipelineDocument } from '@switchyard/pipeline';
 import { Play } from 'lucide-react';
 import { useState } from 'react';
 import type { Catalogue } from '../document/node-types.ts';
@@ -35,7 +35,7 @@ function problemOf(text: string): string | null {
 
 /** Asks for the input of a run of the draft, as JSON, and remembers it for next time. */
 export function RunDialog({ pipelineId, document, catalogue, onRun, onClose }: Props) {
-  const triggers = document.nodes.filter(isTrigger);
+  const triggers = document.nodes.filter((node) => catalogue.byId.get(node.type)?.group === 'trigger');
   const [chosen, setChosen] = useState(triggers[0]);
   const [text, setText] = useState(() => (chosen === undefined ? '{}' : firstInput(pipelineId, chosen)));
   const problem = problemOf(text);

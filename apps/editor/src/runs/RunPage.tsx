@@ -117,7 +117,7 @@ type CanvasProps = { readonly document: PipelineDocument; readonly catalogue: Ca
 function RunCanvas({ document, catalogue, selected, onStep }: CanvasProps) {
   const view = useRef<ReactFlowInstance<CanvasNode, Edge> | null>(null);
   const flow = useMemo(() => {
-    const made = createFlow((node) => titleOf(node, catalogue));
+    const made = createFlow(catalogue);
     made.sync(document);
     return made;
   }, [document, catalogue]);
