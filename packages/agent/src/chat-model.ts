@@ -8,6 +8,7 @@ import type { HttpAnswer, HttpPort } from './http.ts';
 
 export type { Dialect } from './chat-wire.ts';
 
+/** A model connection and the ports to reach it by. */
 export type ChatModelOptions = {
   /** Up to and with the version: `http://127.0.0.1:7071/v1`. */
   readonly baseUrl: string;

@@ -53,6 +53,7 @@ export interface TurnCollector {
   reply(): ChatReply;
 }
 
+/** The part of a turn that is continued. */
 export type Prefix = { readonly thought: string; readonly text: string; readonly tokens: readonly number[] };
 
 /** A collector that goes on after `prefix` and reports what is new to `onDelta`. */

@@ -5,6 +5,7 @@
  *   ToolInDoubt     a person must decide about a call; the step waits with reason `decision`
  */
 
+/** Stable codes of `ModelError`. */
 export type ModelErrorCode =
   | 'model_unreachable'
   | 'model_overloaded'
@@ -36,6 +37,7 @@ export class ModelError extends Error {
   }
 }
 
+/** Stable codes of `AgentFailure`. */
 export type AgentFailureCode = 'no_progress' | 'answer_refused' | 'no_answer';
 
 /** The loop ended without an answer it may give. The journal holds every turn that led here. */

@@ -11,6 +11,7 @@ import type { UnknownOutcomePolicy } from './contract.ts';
  * the journal keeps it, the model no longer sees it. `turn.incomplete` with a new number is a take that gave no turn.
  */
 
+/** One call of a turn, from asked to answered. */
 export type CallRecord = {
   readonly call: ToolCall;
   /** Null until its intent is recorded. */
@@ -20,6 +21,7 @@ export type CallRecord = {
   result: { readonly value: StoredValue; readonly failed: boolean } | null;
 };
 
+/** One finished turn. */
 export type TurnRecord = {
   readonly turn: number;
   readonly thought: string;
@@ -30,6 +32,7 @@ export type TurnRecord = {
   progress: boolean;
 };
 
+/** What was heard of a turn before its worker was lost. */
 export type Checkpoint = {
   readonly turn: number;
   readonly thought: string;
@@ -37,6 +40,7 @@ export type Checkpoint = {
   readonly tokens: readonly number[];
 };
 
+/** Everything the next decision rests on. */
 export type AgentState = {
   readonly turns: TurnRecord[];
   /** The last take's number, complete or not; the next is one more. */

@@ -11,8 +11,11 @@ import { type AgentState, callsOf, keptTurns, type TurnRecord, visibleTurns } fr
 
 /** Why a take gave no turn. A refused answer's reason begins `refused: `. */
 export const NOTHING_SAID = 'nothing_said';
+/** The tokens of the turn were used up; its text or its last call may be half. */
 export const CUT = 'cut';
+/** A call in the last turn, which had no tools to call. */
 export const CALL_WITHOUT_TOOLS = 'call_without_tools';
+/** See `guard.ts`. */
 export const NO_PROGRESS = 'no_progress';
 const TAKEN_BACK = 'taken_back';
 

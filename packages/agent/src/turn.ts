@@ -5,6 +5,7 @@ import { patiently } from './patience.ts';
 /** A reply together with the milliseconds it took, waiting for an absent server included. */
 export type TakenTurn = { readonly reply: ChatReply; readonly modelMs: number };
 
+/** Everything one take is made of. */
 export type TurnRequest = {
   readonly turn: number;
   readonly messages: readonly ChatMessage[];

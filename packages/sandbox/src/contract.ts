@@ -1,6 +1,7 @@
 /** Any JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
+/** Bounds of one call. */
 export type SandboxLimits = {
   /** Wall time of one call. At the deadline the interpreter is interrupted; 500 ms later its process is killed. Default 10,000. */
   readonly timeoutMs: number;
@@ -10,6 +11,7 @@ export type SandboxLimits = {
   readonly outputChars: number;
 };
 
+/** Bounds that differ from the defaults, and a way to stop the call. */
 export type SandboxOptions = { readonly limits?: Partial<SandboxLimits>; readonly signal?: AbortSignal };
 
 /**
@@ -32,6 +34,7 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
+/** Stable codes of `SandboxError`. */
 export type SandboxErrorCode =
   | 'sandbox_timeout'
   | 'sandbox_memory'

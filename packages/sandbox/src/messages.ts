@@ -21,6 +21,7 @@ export type Done = {
   readonly value: string;
   readonly console: readonly string[];
 };
+/** Why there is no value. */
 export type Failed = {
   readonly id: number;
   readonly ok: false;
@@ -28,4 +29,5 @@ export type Failed = {
   readonly message: string;
   readonly line: number | null;
 };
+/** The answer to one piece of work. */
 export type Answer = Done | Failed;

@@ -2,6 +2,7 @@ import { type Child, defaultEntry, startChild } from './child-process.ts';
 import { type Json, type Sandbox, SandboxError, type SandboxLimits, type SandboxOptions } from './contract.ts';
 import type { Done, Work } from './messages.ts';
 
+/** How a sandbox is run. */
 export type SandboxSettings = {
   /** The child's script. Default: `child.ts` beside this source, or `sandbox-child.js` beside the bundle. */
   readonly entry?: URL;

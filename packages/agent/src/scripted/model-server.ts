@@ -6,6 +6,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
  * (its code point), so a cut turn can be continued from its tokens as by the product's own engine.
  */
 
+/** A message as it came over the wire. */
 export type SeenMessage = {
   role: string;
   content: string | null;
@@ -14,6 +15,7 @@ export type SeenMessage = {
   tool_calls?: { id: string; function: { name: string; arguments: string } }[];
   tool_call_id?: string;
 };
+/** A chat request as it came over the wire. */
 export type SeenRequest = {
   readonly model: string;
   readonly messages: readonly SeenMessage[];
@@ -25,6 +27,7 @@ export type SeenRequest = {
   readonly partial_token_ids?: readonly number[];
 };
 
+/** What the server does with one request. */
 export type ScriptedReply = {
   readonly thought?: string;
   readonly text?: string;
@@ -42,8 +45,10 @@ export type ScriptedReply = {
   readonly raw?: readonly string[];
 };
 
+/** Decides the reply to the request of this number, from 1. */
 export type Script = (request: SeenRequest, number: number) => ScriptedReply | Promise<ScriptedReply>;
 
+/** A running server. */
 export type ScriptedModel = {
   readonly baseUrl: string;
   readonly requests: SeenRequest[];

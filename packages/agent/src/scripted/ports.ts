@@ -10,6 +10,7 @@ import type { AgentEvent, AgentJournal, AgentPorts, AgentRequest, Clock, Tool } 
 /** Waits under 10 s end at once and move the time on; longer ones end only by `advance` or an abort. */
 export type TestClock = Clock & { advance(ms: number): void };
 
+/** A clock at zero. */
 export function testClock(): TestClock {
   const LONG_MS = 10_000;
   let time = 0;
@@ -45,7 +46,9 @@ export function testClock(): TestClock {
   };
 }
 
+/** One append as the loop made it. */
 export type Append = { readonly events: readonly AgentEvent[]; readonly intent: boolean };
+/** A journal that shows what was written. */
 export type TestJournal = AgentJournal & { readonly appends: Append[]; readonly events: AgentEvent[] };
 
 /** The journal's rows of these events, as a later worker would read them. */

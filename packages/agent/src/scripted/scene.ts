@@ -30,6 +30,7 @@ export const call = (x: string, id?: string): ScriptedReply => ({
   calls: [{ name: 'look', arguments: JSON.stringify({ x }), ...(id ? { id } : {}) }],
 });
 
+/** Kinds of events, in order. */
 export const kinds = (events: readonly AgentEvent[]): string[] => events.map((event) => event.kind);
 
 /** Results as a request shows them. */

@@ -6,6 +6,7 @@ export type AllowedPlace = {
   readonly pathPrefix: string;
 };
 
+/** One request. The host header is always the URL's own. */
 export type OutboundRequest = {
   readonly method: string;
   readonly url: string;
@@ -34,6 +35,7 @@ export interface Outbound {
   close(): Promise<void>;
 }
 
+/** Stable codes of `OutboundError`. */
 export type OutboundErrorCode =
   | 'invalid_url'
   | 'egress_denied'

@@ -13,6 +13,7 @@ import {
 import { toOutboundError } from './failure.ts';
 import { parseTarget, type Way, wayTo } from './places.ts';
 
+/** What a client may reach. */
 export type OutboundOptions = {
   /** Places besides public addresses. Default none. */
   readonly allow?: readonly AllowedPlace[];
