@@ -1,2 +1,2 @@
-export { type Cluster, type ClusterOptions, startCluster } from './cluster.ts';
-export { type Keeper, keepClusterUp } from './keep-up.ts';
+export { startCluster } from './cluster.ts';
+export { keepClusterUp } from './keep-up.ts';
