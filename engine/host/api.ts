@@ -3,12 +3,14 @@
  * clients can share them without loading the engine. Fields beyond OpenAI's are marked «extension».
  */
 
+/** A tool call on the wire. `arguments` is JSON as text, as the model wrote it; the engine does not check it yet. */
 export type WireToolCall = {
   readonly id: string;
   readonly type: 'function';
   readonly function: { readonly name: string; readonly arguments: string };
 };
 
+/** One message of a conversation. Content parts other than text are refused. */
 export type WireMessage = {
   readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
   readonly name?: string;
@@ -20,6 +22,7 @@ export type WireMessage = {
   readonly tool_call_id?: string;
 };
 
+/** A tool the model may call; `parameters` is a JSON Schema. Names match `[a-zA-Z0-9_.-]{1,64}`. */
 export type WireTool = {
   readonly type: 'function';
   readonly function: {
@@ -29,6 +32,7 @@ export type WireTool = {
   };
 };
 
+/** `POST /v1/chat/completions`. Unknown fields are ignored; wrong types are answered 400 with `param` naming the field. */
 export type ChatCompletionRequest = {
   readonly model: string;
   readonly messages: readonly WireMessage[];
@@ -52,6 +56,7 @@ export type ChatCompletionRequest = {
   readonly partial_token_ids?: readonly number[];
 };
 
+/** Token counts. `prompt_tokens` is the rendered prompt exactly, plus a partial turn; `cached_tokens` of it were not computed again. */
 export type WireUsage = {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
@@ -59,6 +64,7 @@ export type WireUsage = {
   readonly prompt_tokens_details?: { readonly cached_tokens: number };
 };
 
+/** What one event adds: a role, or thought, or text, or a piece of a call, never two of them. A call's first piece brings id and name. */
 export type WireDelta = {
   readonly role?: 'assistant';
   readonly content?: string;
@@ -72,8 +78,10 @@ export type WireDelta = {
   }[];
 };
 
+/** Why an answer ended: by itself or a stop text, at max_tokens or the end of the context, or with at least one whole call. */
 export type FinishReason = 'stop' | 'length' | 'tool_calls';
 
+/** One event of a stream. Exactly one has a finish reason; with include_usage a last one has no choices but usage. */
 export type ChatCompletionChunk = {
   readonly id: string;
   readonly object: 'chat.completion.chunk';
@@ -88,6 +96,7 @@ export type ChatCompletionChunk = {
   readonly usage?: WireUsage;
 };
 
+/** A whole answer. `content` is null only where there are calls and no text; `tool_calls` is absent where there are none. */
 export type ChatCompletion = {
   readonly id: string;
   readonly object: 'chat.completion';
@@ -110,8 +119,10 @@ export type ChatCompletion = {
 
 /** extension: `POST /v1/tokenize` counts the prompt of a chat request exactly. */
 export type TokenizeRequest = Pick<ChatCompletionRequest, 'messages' | 'tools'>;
+/** The prompt as ids; `count` is their number. */
 export type TokenizeAnswer = { readonly count: number; readonly tokens: readonly number[] };
 
+/** `GET /v1/models`. `context_window` is in tokens, prompt and answer together. */
 export type ModelList = {
   readonly object: 'list';
   readonly data: readonly {
@@ -123,6 +134,7 @@ export type ModelList = {
   }[];
 };
 
+/** Body of every error. `code` is stable; `param` is the path of the offending field. */
 export type WireError = {
   readonly error: { readonly message: string; readonly type: string; readonly code: string; readonly param?: string };
 };
