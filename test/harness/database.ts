@@ -28,7 +28,8 @@ export type TestDatabase = {
 /** Address of the test server; throws with what to do when there is none. */
 export function testServer(): string {
   const url = process.env.TEST_DATABASE_URL ?? process.env.DATABASE_URL;
-  if (url === undefined) throw new Error('tests need a Postgres: set TEST_DATABASE_URL, or run them from the repository root');
+  if (url === undefined)
+    throw new Error('tests need a Postgres: set TEST_DATABASE_URL, or run them from the repository root');
   return url;
 }
 
@@ -87,7 +88,8 @@ export async function createTestDatabase(options: { readonly migrated?: boolean 
   pool.on('error', () => {});
   return {
     url,
-    sql: async <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) => (await pool.query<Row>(text, [...values])).rows,
+    sql: async <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) =>
+      (await pool.query<Row>(text, [...values])).rows,
     drop: async () => {
       await pool.end();
       const leaked = await onServer(async (admin) => {
@@ -104,14 +106,21 @@ export async function createTestDatabase(options: { readonly migrated?: boolean 
 async function connectionsTo(admin: pg.Client, database: string): Promise<string[]> {
   const until = performance.now() + LEAK_PATIENCE_MS;
   for (;;) {
-    const { rows } = await admin.query<{ application_name: string }>("select application_name from pg_stat_activity where datname = $1 and backend_type = 'client backend'", [database]);
+    const { rows } = await admin.query<{ application_name: string }>(
+      "select application_name from pg_stat_activity where datname = $1 and backend_type = 'client backend'",
+      [database],
+    );
     if (rows.length === 0 || performance.now() > until) return rows.map((row) => row.application_name);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
 /** Waits for a condition, never for a duration: asks again until the answer is not null. Fails after `patienceMs`. */
-export async function eventually<Answer>(what: string, ask: () => Promise<Answer | null> | Answer | null, patienceMs = 20_000): Promise<Answer> {
+export async function eventually<Answer>(
+  what: string,
+  ask: () => Promise<Answer | null> | Answer | null,
+  patienceMs = 20_000,
+): Promise<Answer> {
   const until = performance.now() + patienceMs;
   for (;;) {
     const answer = await ask();

@@ -13,8 +13,10 @@ const INVARIANTS = {
   'I1 an epoch fell': `select 1 from (select epoch, max(epoch) over (partition by run_id, step_key order by seq) as highest from event where epoch is not null) e where epoch < highest`,
   'I1 a step ended twice': `select 1 from event where kind in ('step.succeeded', 'step.failed', 'step.skipped', 'step.cancelled') group by run_id, step_key having count(*) > 1`,
   'I2 a hole in the numbers': 'select 1 from event group by run_id having max(seq) <> count(*) or min(seq) <> 1',
-  'I2 a run that does not know its last number': 'select 1 from run r where seq <> (select max(seq) from event e where e.run_id = r.id)',
-  'I2 time went back': 'select 1 from (select at, lag(at) over (partition by run_id order by seq) as before from event) e where at < before',
+  'I2 a run that does not know its last number':
+    'select 1 from run r where seq <> (select max(seq) from event e where e.run_id = r.id)',
+  'I2 time went back':
+    'select 1 from (select at, lag(at) over (partition by run_id order by seq) as before from event) e where at < before',
   'I5 not exactly one end, as the last event': `select 1 from run r where state in ${ENDED} and (
      (select count(*) from event e where e.run_id = r.id and kind in ${TERMINAL}) <> 1
      or (select kind from event e where e.run_id = r.id order by seq desc limit 1) not in ${TERMINAL})`,
@@ -25,7 +27,10 @@ const INVARIANTS = {
 } as const;
 
 /** Violations by invariant; all zero in a sound journal. `more`: further statements, each a `select 1` of violations. */
-export async function checkJournal(test: Pick<TestDatabase, 'sql'>, more: Readonly<Record<string, string>> = {}): Promise<Record<string, number>> {
+export async function checkJournal(
+  test: Pick<TestDatabase, 'sql'>,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Record<string, number>> {
   const found: Record<string, number> = {};
   for (const [name, text] of Object.entries({ ...INVARIANTS, ...more })) {
     const [row] = await test.sql<{ violations: number }>(`select count(*)::int as violations from (${text}) violation`);

@@ -1,4 +1,15 @@
-import { type AppendRequest, type Database, type DatabaseOptions, LOCAL_PROJECT, openDatabase, type PipelineRow, type RevisionRow, type Speaker, type StartRunRequest, uuidV7 } from '@switchyard/journal';
+import {
+  type AppendRequest,
+  type Database,
+  type DatabaseOptions,
+  LOCAL_PROJECT,
+  openDatabase,
+  type PipelineRow,
+  type RevisionRow,
+  type Speaker,
+  type StartRunRequest,
+  uuidV7,
+} from '@switchyard/journal';
 import type { NewEvent, PipelineDocument } from '@switchyard/pipeline';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
@@ -20,7 +31,13 @@ export async function openJournalBench(options: Partial<DatabaseOptions> = {}): 
   const test = await createTestDatabase();
   const opened: Database[] = [];
   const open = async (more: Partial<DatabaseOptions> = {}): Promise<Database> => {
-    const database = await openDatabase({ url: test.url, applicationName: 'test', secretKey: Buffer.alloc(32, 7), ...options, ...more });
+    const database = await openDatabase({
+      url: test.url,
+      applicationName: 'test',
+      secretKey: Buffer.alloc(32, 7),
+      ...options,
+      ...more,
+    });
     opened.push(database);
     return database;
   };
@@ -28,7 +45,8 @@ export async function openJournalBench(options: Partial<DatabaseOptions> = {}): 
   const draft = await database.catalog.pipelines.create({ name: 'bench', document: EMPTY });
   const published = await database.catalog.pipelines.publish({ id: draft.id, ifVersion: draft.version });
   const pipeline = await database.catalog.pipelines.get(draft.id);
-  if (published === null || 'conflict' in published || pipeline === null) throw new Error('the bench could not publish its pipeline');
+  if (published === null || 'conflict' in published || pipeline === null)
+    throw new Error('the bench could not publish its pipeline');
   return {
     database,
     test,
@@ -43,7 +61,11 @@ export async function openJournalBench(options: Partial<DatabaseOptions> = {}): 
 }
 
 /** A manual start of the bench's pipeline with these steps ready. */
-export function startOf(bench: JournalBench, open: readonly string[], more: Partial<StartRunRequest> = {}): StartRunRequest {
+export function startOf(
+  bench: JournalBench,
+  open: readonly string[],
+  more: Partial<StartRunRequest> = {},
+): StartRunRequest {
   const { pipeline, revision } = bench;
   return {
     runId: uuidV7(Date.now()),
@@ -54,7 +76,11 @@ export function startOf(bench: JournalBench, open: readonly string[], more: Part
     dedupKey: null,
     started: {
       kind: 'run.started',
-      data: { trigger: { node: 'start', kind: 'manual' }, input: { inline: null }, revision: { id: revision.id, number: revision.number, hash: revision.hash } },
+      data: {
+        trigger: { node: 'start', kind: 'manual' },
+        input: { inline: null },
+        revision: { id: revision.id, number: revision.number, hash: revision.hash },
+      },
     },
     events: [],
     open,
@@ -71,18 +97,39 @@ export async function startRun(bench: JournalBench, open: readonly string[]): Pr
 }
 
 /** An append with nothing but what is given. */
-export const appendOf = (runId: string, speaker: Speaker | null, events: readonly NewEvent[], more: Partial<AppendRequest> = {}): AppendRequest => ({
-  runId, speaker, version: null, seen: 0, intent: false, events, open: [], touch: [], ...more,
+export const appendOf = (
+  runId: string,
+  speaker: Speaker | null,
+  events: readonly NewEvent[],
+  more: Partial<AppendRequest> = {},
+): AppendRequest => ({
+  runId,
+  speaker,
+  version: null,
+  seen: 0,
+  intent: false,
+  events,
+  open: [],
+  touch: [],
+  ...more,
 });
 
 /** A note by a step: an event inside a step. */
 export const note = (stepKey: string, text = 'noted'): NewEvent => ({ kind: 'note', data: { text }, stepKey });
 
 /** A step's success. */
-export const succeeded = (stepKey: string): NewEvent => ({ kind: 'step.succeeded', data: { output: { inline: null }, ports: ['out'] }, stepKey });
+export const succeeded = (stepKey: string): NewEvent => ({
+  kind: 'step.succeeded',
+  data: { output: { inline: null }, ports: ['out'] },
+  stepKey,
+});
 
 /** The event of a step that a worker opened for itself, or claimed. */
-export const started = (stepKey: string, worker: number): NewEvent => ({ kind: 'step.started', data: { attempt: 1, crashes: 0, worker }, stepKey });
+export const started = (stepKey: string, worker: number): NewEvent => ({
+  kind: 'step.started',
+  data: { attempt: 1, crashes: 0, worker },
+  stepKey,
+});
 
 /** Claims a due step that was never claimed; answers the speaker. Throws when it is not told `claimed`. */
 export async function claimFirst(database: Database, runId: string, stepKey: string, worker: number): Promise<Speaker> {

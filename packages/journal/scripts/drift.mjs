@@ -4,8 +4,8 @@
  * Exit 0: they agree, and the check is able to fail (a schema with one field more is refused). Else 1.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { prisma } from './prisma.mjs';
@@ -27,7 +27,15 @@ async function compare(schemaFile) {
   try {
     const url = new URL(server);
     url.pathname = `/${database}`;
-    const args = ['migrate', 'diff', '--from-migrations', 'prisma/migrations', '--to-schema', schemaFile, '--exit-code'];
+    const args = [
+      'migrate',
+      'diff',
+      '--from-migrations',
+      'prisma/migrations',
+      '--to-schema',
+      schemaFile,
+      '--exit-code',
+    ];
     return prisma(args, { env: { DATABASE_URL: url.href, SHADOW_DATABASE_URL: url.href }, quiet: true });
   } finally {
     await admin.query(`drop database ${database} with (force)`);

@@ -64,7 +64,8 @@ function correct(queryable) {
   const queryRaw = queryable.queryRaw.bind(queryable);
   queryable.queryRaw = async (query) => {
     const result = await queryRaw(query);
-    for (const index of charColumns.get(result.columnNames.join()) ?? []) result.columnTypes[index] = ColumnTypeEnum.Character;
+    for (const index of charColumns.get(result.columnNames.join()) ?? [])
+      result.columnTypes[index] = ColumnTypeEnum.Character;
     return result;
   };
   if (queryable.startTransaction) {
@@ -104,7 +105,9 @@ class SchemaAdapter extends PrismaPg {
 async function loadEngine() {
   const path = require.resolve('@prisma/schema-engine-wasm/schema_engine_bg');
   const bindings = await import(path);
-  const { instance } = await WebAssembly.instantiate(readFileSync(path.replace(/\.js$/, '.wasm')), { './schema_engine_bg.js': bindings });
+  const { instance } = await WebAssembly.instantiate(readFileSync(path.replace(/\.js$/, '.wasm')), {
+    './schema_engine_bg.js': bindings,
+  });
   bindings.__wbg_set_wasm(instance.exports);
   instance.exports.__wbindgen_start();
   return bindings.SchemaEngine;
@@ -117,12 +120,19 @@ async function runCommand(command, url) {
   const client = new pg.Client({ connectionString: target.href });
   try {
     await client.connect();
-    if (command === 'create-database') await client.query(`CREATE DATABASE ${client.escapeIdentifier(decodeURIComponent(url.pathname.slice(1)))}`);
+    if (command === 'create-database')
+      await client.query(`CREATE DATABASE ${client.escapeIdentifier(decodeURIComponent(url.pathname.slice(1)))}`);
     await client.end();
     return 0;
   } catch (error) {
-    const fields = { message: String(error.message), is_panic: false, error_code: error.code === '3D000' ? 'P1003' : 'P1001' };
-    process.stderr.write(`${JSON.stringify({ timestamp: new Date().toISOString(), level: 'ERROR', fields, target: 'schema_engine::logger' })}\n`);
+    const fields = {
+      message: String(error.message),
+      is_panic: false,
+      error_code: error.code === '3D000' ? 'P1003' : 'P1001',
+    };
+    process.stderr.write(
+      `${JSON.stringify({ timestamp: new Date().toISOString(), level: 'ERROR', fields, target: 'schema_engine::logger' })}\n`,
+    );
     return 1;
   }
 }
@@ -138,7 +148,14 @@ async function answer(engine, { id, method, params }) {
     write({ id, result: result ?? null });
   } catch (error) {
     const message = String(error.message ?? error);
-    write({ id, error: { code: 4466, message, data: { is_panic: false, message, meta: error.meta ?? null, error_code: error.code ?? null } } });
+    write({
+      id,
+      error: {
+        code: 4466,
+        message,
+        data: { is_panic: false, message, meta: error.meta ?? null, error_code: error.code ?? null },
+      },
+    });
   }
 }
 
@@ -150,7 +167,11 @@ if (command !== null) process.exit(await runCommand(command, url));
 readCharAsText();
 const SchemaEngine = await loadEngine();
 const adapter = bindMigrationAwareSqlAdapterFactory(new SchemaAdapter(connectionOf(url), schema));
-const engine = await SchemaEngine.new({ datamodels: datamodels.length > 0 ? datamodels : undefined }, () => {}, adapter);
+const engine = await SchemaEngine.new(
+  { datamodels: datamodels.length > 0 ? datamodels : undefined },
+  () => {},
+  adapter,
+);
 for await (const line of createInterface({ input: process.stdin })) {
   const message = line.trim() === '' ? {} : JSON.parse(line);
   if (message.method) await answer(engine, message);

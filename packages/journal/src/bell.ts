@@ -58,7 +58,11 @@ export function parseMoved(payload: string): { readonly runId: string; readonly 
 }
 
 /** A bell that connects when it first has something to say. */
-export function createBell(options: { readonly connector: Connector; readonly system: System; readonly announceDue: boolean }): Bell {
+export function createBell(options: {
+  readonly connector: Connector;
+  readonly system: System;
+  readonly announceDue: boolean;
+}): Bell {
   const { connector, system, announceDue } = options;
   const moved = new Map<string, number>();
   const due = new Set<string>();

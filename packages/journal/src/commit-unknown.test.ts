@@ -1,8 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { appendOf, claimFirst, type JournalBench, note, openJournalBench, startOf, startRun } from '../../../test/harness/journal.ts';
+import {
+  appendOf,
+  claimFirst,
+  type JournalBench,
+  note,
+  openJournalBench,
+  startOf,
+  startRun,
+} from '../../../test/harness/journal.ts';
 import { startTornAnswerProxy, type TornAnswerProxy } from '../../../test/harness/torn-answer-proxy.ts';
-import type { Database } from './database-contract.ts';
 import type { WorkerSession } from './contract.ts';
+import type { Database } from './database-contract.ts';
 
 let bench: JournalBench;
 let proxy: TornAnswerProxy;
@@ -34,14 +42,18 @@ describe('a commit whose answer is lost', () => {
   it('is found to be written: append', async () => {
     const runId = await startRun(bench, ['a']);
     const me = await claimFirst(bench.database, runId, 'a', worker.id);
-    const answer = await unanswered('torn append', () => torn.journal.append(appendOf(runId, me, [note('a', 'torn append')])));
+    const answer = await unanswered('torn append', () =>
+      torn.journal.append(appendOf(runId, me, [note('a', 'torn append')])),
+    );
     expect(answer.outcome).toBe('already');
     expect((await bench.database.journal.events(runId, { after: 2 })).map((event) => event.seq)).toEqual([3]);
   });
 
   it('is granted again: claim', async () => {
     const runId = await startRun(bench, ['torn-claim']);
-    const answer = await unanswered('torn-claim', () => torn.journal.claim({ runId, stepKey: 'torn-claim', epoch: 0, worker: worker.id, seen: 0 }));
+    const answer = await unanswered('torn-claim', () =>
+      torn.journal.claim({ runId, stepKey: 'torn-claim', epoch: 0, worker: worker.id, seen: 0 }),
+    );
     expect(answer).toMatchObject({ outcome: 'claimed', epoch: 1, attempt: 1, seq: 2 });
     expect(answer.outcome === 'claimed' && answer.missed.map((event) => event.seq)).toEqual([1, 2]);
   });

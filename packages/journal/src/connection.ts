@@ -76,11 +76,14 @@ async function canUseAppRole(config: pg.ClientConfig): Promise<boolean> {
   try {
     client = await connect(config);
   } catch (error) {
-    if (sqlState(error) === null || sqlState(error)?.startsWith('57') === true || sqlState(error) === '53300') throw error;
+    if (sqlState(error) === null || sqlState(error)?.startsWith('57') === true || sqlState(error) === '53300')
+      throw error;
     return false; // no such role, not a member of it, or a pooler that refuses start-up options
   }
   try {
-    const { rows } = await client.query<{ granted: boolean }>("select has_table_privilege('event', 'select') as granted");
+    const { rows } = await client.query<{ granted: boolean }>(
+      "select has_table_privilege('event', 'select') as granted",
+    );
     return rows[0]?.granted === true;
   } finally {
     await client.end().catch(quiet);
@@ -112,7 +115,10 @@ export async function openConnector(options: {
       await system.sleep(100);
     }
   }
-  if (role.length === 0) warn(`working with the rights of the login: it may not act as ${APP_ROLE}, so the journal is guarded by its trigger alone`);
+  if (role.length === 0)
+    warn(
+      `working with the rights of the login: it may not act as ${APP_ROLE}, so the journal is guarded by its trigger alone`,
+    );
   const poolOf = (config: pg.PoolConfig): pg.Pool => {
     const pool = new pg.Pool(config);
     pool.on('error', quiet);
@@ -123,7 +129,12 @@ export async function openConnector(options: {
     client: (settings = []) => connect(configOf(url, applicationName, [...role, ...settings])),
     ownerPool: (settings) => {
       // the queue brings its own statements and parsers; only the address, the name and keep-alive are ours
-      const { connectionString, application_name, options: own, keepAlive } = configOf(url, `${applicationName} queue`, settings);
+      const {
+        connectionString,
+        application_name,
+        options: own,
+        keepAlive,
+      } = configOf(url, `${applicationName} queue`, settings);
       return poolOf({ connectionString, application_name, options: own, keepAlive, max: 5 });
     },
   };

@@ -15,7 +15,12 @@ export type RunRowState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cance
 export type StepHint = { readonly runId: string; readonly stepKey: string; readonly epoch: number };
 
 /** The step that writes. `n` counts its appends under this epoch; null claims and finishes a due pure step in one append. */
-export type Speaker = { readonly stepKey: string; readonly epoch: number; readonly n: number | null; readonly worker: number };
+export type Speaker = {
+  readonly stepKey: string;
+  readonly epoch: number;
+  readonly n: number | null;
+  readonly worker: number;
+};
 
 /** Bytes stored once by content; an append that names one carries it. */
 export type BlobContent = { readonly sha256: string; readonly mediaType: string; readonly bytes: Buffer };
@@ -37,7 +42,11 @@ export type AppendRequest = {
   /** Steps made ready. `mine`: the speaker's worker holds it at once (epoch 1) and sends no job. `limitKey` names a limiter; such a step cannot be `mine`. */
   readonly open: readonly { readonly stepKey: string; readonly mine: boolean; readonly limitKey?: string }[];
   /** Other steps to end, wake or stop; each must still have the epoch named, else the answer is `behind`. */
-  readonly touch: readonly { readonly stepKey: string; readonly epoch: number; readonly to: 'cancelled' | 'skipped' | 'due' }[];
+  readonly touch: readonly {
+    readonly stepKey: string;
+    readonly epoch: number;
+    readonly to: 'cancelled' | 'skipped' | 'due';
+  }[];
   readonly runState?: RunRowState;
   readonly blobs?: readonly BlobContent[];
 };
@@ -102,7 +111,12 @@ export type PulseAnswer =
   | { readonly outcome: 'dead' }
   | { readonly outcome: 'alive'; readonly held: readonly HeldStep[] };
 /** A lease the journal says this worker has; `stop`: abort its effects and append `step.cancelled`. */
-export type HeldStep = { readonly runId: string; readonly stepKey: string; readonly epoch: number; readonly stop: boolean };
+export type HeldStep = {
+  readonly runId: string;
+  readonly stepKey: string;
+  readonly epoch: number;
+  readonly stop: boolean;
+};
 
 /** The write path of runs. Implemented on Postgres here; a simulator may implement it in memory. */
 export interface Journal {
@@ -110,7 +124,10 @@ export interface Journal {
   append(request: AppendRequest): Promise<AppendAnswer>;
   claim(request: StepHint & { readonly worker: number; readonly seen: number }): Promise<ClaimAnswer>;
   /** Events after `after`, in order, at most `limit`; `structural` leaves out what only the writing step reads. */
-  events(runId: string, options: { after: number; limit?: number; structural?: boolean; stepKey?: string }): Promise<JournalEvent[]>;
+  events(
+    runId: string,
+    options: { after: number; limit?: number; structural?: boolean; stepKey?: string },
+  ): Promise<JournalEvent[]>;
   /** Bytes of a blob, or null. */
   blob(sha256: string): Promise<Buffer | null>;
 }

@@ -1,6 +1,6 @@
 import type { Bell } from './bell.ts';
-import type { CancelAnswer, RunControl } from './database-contract.ts';
 import type { RunRowState } from './contract.ts';
+import type { CancelAnswer, RunControl } from './database-contract.ts';
 import type { Sender, Statement } from './send.ts';
 
 const CANCEL: Statement = { name: 'request_cancel', text: 'select * from request_cancel($1, $2, $3)' };
@@ -33,10 +33,19 @@ export function createControl({ sender, bell }: { readonly sender: Sender; reado
       return answer;
     },
     wake: async ({ runId, stepKey, epoch, event }) => {
-      const [row] = await sender.send<{ epoch: number | null }>(WAKE, [runId, stepKey, epoch, event.kind, JSON.stringify(event.data)]);
+      const [row] = await sender.send<{ epoch: number | null }>(WAKE, [
+        runId,
+        stepKey,
+        epoch,
+        event.kind,
+        JSON.stringify(event.data),
+      ]);
       if (row === undefined || row.epoch === null) return 'not_waiting';
       bell.due([{ runId, stepKey, epoch: row.epoch }]);
-      const [moved] = await sender.send<{ seq: number }>({ name: 'run_seq', text: 'select seq from run where id = $1' }, [runId]);
+      const [moved] = await sender.send<{ seq: number }>(
+        { name: 'run_seq', text: 'select seq from run where id = $1' },
+        [runId],
+      );
       if (moved !== undefined) bell.moved(runId, moved.seq);
       return 'woken';
     },

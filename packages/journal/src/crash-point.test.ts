@@ -10,7 +10,11 @@ const FILE = fileURLToPath(new URL('./crash-point.ts', import.meta.url));
 /** Runs a child that is armed with `spec` and passes these places; answers how it ended. */
 function child(spec: string, passes: string) {
   const script = `import { armCrashPoint, crashPoint } from ${JSON.stringify(FILE)}; armCrashPoint(${JSON.stringify(spec)}); ${passes} console.log('alive');`;
-  const { signal, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { encoding: 'utf8' });
+  const { signal, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '-e', script],
+    { encoding: 'utf8' },
+  );
   return { signal, alive: stdout.includes('alive'), said: stderr.trim() };
 }
 
@@ -23,11 +27,21 @@ describe('crash points', () => {
       for (const seq of [5, 6]) crashPoint('append.after', { runId: '${RUN}', kinds: ['note', 'tool.started'], seq });`;
     const { signal, alive, said } = child(`append.after:tool.started#2@${RUN}`, passes);
     expect([signal, alive]).toEqual(['SIGKILL', false]);
-    expect(JSON.parse(said)).toEqual({ crash: 'append.after', hit: 2, runId: RUN, seq: 6, kinds: ['note', 'tool.started'] });
+    expect(JSON.parse(said)).toEqual({
+      crash: 'append.after',
+      hit: 2,
+      runId: RUN,
+      seq: 6,
+      kinds: ['note', 'tool.started'],
+    });
   });
 
   it('do nothing elsewhere', () => {
-    expect(child('claim.after', `crashPoint('claim.before', { runId: '${RUN}' });`)).toEqual({ signal: null, alive: true, said: '' });
+    expect(child('claim.after', `crashPoint('claim.before', { runId: '${RUN}' });`)).toEqual({
+      signal: null,
+      alive: true,
+      said: '',
+    });
   });
 
   it('refuse a spec that names none', () => {

@@ -20,7 +20,12 @@ export type CrashPointName = (typeof CRASH_POINTS)[number];
 /** Where the process stands: `kinds` of the events written, `seq` the last one known. */
 export type CrashScene = { readonly runId: string; readonly kinds?: readonly string[]; readonly seq?: number };
 
-type Armed = { readonly name: CrashPointName; readonly kind: string | null; readonly hit: number; readonly runId: string | null };
+type Armed = {
+  readonly name: CrashPointName;
+  readonly kind: string | null;
+  readonly hit: number;
+  readonly runId: string | null;
+};
 
 let armed: Armed | null = null;
 let hits = 0;
@@ -37,7 +42,8 @@ export function armCrashPoint(spec: string | null): void {
   if (spec === null) return;
   const match = /^([a-z.-]+)(?::([a-z_.]+))?(?:#(\d+))?(?:@([0-9a-f-]{36}))?$/.exec(spec);
   const name = match?.[1] ?? '';
-  if (match === null || !isName(name)) throw new Error(`no crash point '${spec}'; there are ${CRASH_POINTS.join(', ')}`);
+  if (match === null || !isName(name))
+    throw new Error(`no crash point '${spec}'; there are ${CRASH_POINTS.join(', ')}`);
   armed = { name, kind: match[2] ?? null, hit: Number(match[3] ?? 1), runId: match[4] ?? null };
 }
 
@@ -48,6 +54,9 @@ export function crashPoint(name: CrashPointName, scene: CrashScene): void {
   if (armed.kind !== null && !(scene.kinds ?? []).includes(armed.kind)) return;
   hits += 1;
   if (hits < armed.hit) return;
-  writeSync(2, `${JSON.stringify({ crash: name, hit: hits, runId: scene.runId, seq: scene.seq ?? null, kinds: scene.kinds ?? [] })}\n`);
+  writeSync(
+    2,
+    `${JSON.stringify({ crash: name, hit: hits, runId: scene.runId, seq: scene.seq ?? null, kinds: scene.kinds ?? [] })}\n`,
+  );
   process.kill(process.pid, 'SIGKILL');
 }

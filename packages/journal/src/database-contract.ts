@@ -36,7 +36,9 @@ export interface Follower {
 }
 
 /** What the cancel met. `state` is the run's after it; `cancelling` lists the runs (it and its descendants) that still have a held step. */
-export type CancelAnswer = { readonly outcome: 'unknown' } | { readonly outcome: 'cancelled' | 'cancelling' | 'over'; readonly state: RunRowState };
+export type CancelAnswer =
+  | { readonly outcome: 'unknown' }
+  | { readonly outcome: 'cancelled' | 'cancelling' | 'over'; readonly state: RunRowState };
 
 /** What people do to running runs. One transaction per run, answered when it stands in the journal. */
 export interface RunControl {

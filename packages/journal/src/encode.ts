@@ -29,20 +29,39 @@ export function startValues(request: Omit<StartRunRequest, 'dedupKey' | 'mustBeP
   return [...eventColumns(events), request.open, request.runState ?? null, ...blobColumns(request.blobs)];
 }
 
-/** Refuses what the functions would store wrongly: such a request is a bug of its caller. */
+/** What the functions would store wrongly; each is a bug of the caller. */
+const MISTAKES: readonly { readonly why: string; readonly made: (request: AppendRequest) => boolean }[] = [
+  { why: 'no events', made: ({ events }) => events.length === 0 },
+  {
+    why: 'touching other steps needs the version the decision was made at',
+    made: ({ touch, version }) => touch.length > 0 && version === null,
+  },
+  {
+    why: 'a new run state needs a version',
+    made: ({ runState, version }) => runState !== undefined && version === null,
+  },
+  {
+    why: 'a step claimed and finished at once needs its new state',
+    made: ({ speaker, ownState }) => speaker?.n === null && ownState === undefined,
+  },
+  {
+    why: 'only a speaking step has a new state',
+    made: ({ speaker, ownState }) => speaker === null && ownState !== undefined,
+  },
+  {
+    why: 'a step cannot be held when no worker speaks',
+    made: ({ speaker, open }) => speaker === null && open.some((step) => step.mine),
+  },
+  {
+    why: 'a step with a limiter must be claimed',
+    made: ({ open }) => open.some((step) => step.mine && step.limitKey !== undefined),
+  },
+];
+
 function check(request: AppendRequest): void {
-  const refuse = (why: string): never => {
-    throw new JournalError('invalid_request', `append to run ${request.runId}: ${why}`);
-  };
-  if (request.events.length === 0) refuse('no events');
-  if (request.touch.length > 0 && request.version === null) refuse('touching other steps needs the version the decision was made at');
-  if (request.runState !== undefined && request.version === null) refuse('a new run state needs a version');
-  if (request.speaker?.n === null && request.ownState === undefined) refuse('a step claimed and finished at once needs its new state');
-  if (request.speaker === null && request.ownState !== undefined) refuse('only a speaking step has a new state');
-  for (const step of request.open) {
-    if (step.mine && request.speaker === null) refuse(`step ${step.stepKey} cannot be held: no worker speaks`);
-    if (step.mine && step.limitKey !== undefined) refuse(`step ${step.stepKey} has a limiter and must be claimed`);
-  }
+  const mistake = MISTAKES.find(({ made }) => made(request));
+  if (mistake === undefined) return;
+  throw new JournalError('invalid_request', `append to run ${request.runId}: ${mistake.why}`);
 }
 
 /** Values of `append`. */
@@ -51,12 +70,23 @@ export function appendValues(request: AppendRequest): readonly unknown[] {
   const { speaker, ownState, open, touch } = request;
   const state = ownState?.state === 'running' ? null : (ownState?.state ?? null);
   return [
-    request.runId, speaker?.worker ?? null, speaker?.stepKey ?? null, speaker?.epoch ?? null, speaker?.n ?? null,
-    request.version, request.seen, request.intent,
+    request.runId,
+    speaker?.worker ?? null,
+    speaker?.stepKey ?? null,
+    speaker?.epoch ?? null,
+    speaker?.n ?? null,
+    request.version,
+    request.seen,
+    request.intent,
     ...eventColumns(request.events),
-    state, dueInMs(request),
-    open.map((step) => step.stepKey), open.map((step) => step.mine), open.map((step) => step.limitKey ?? null),
-    touch.map((step) => step.stepKey), touch.map((step) => step.epoch), touch.map((step) => step.to),
+    state,
+    dueInMs(request),
+    open.map((step) => step.stepKey),
+    open.map((step) => step.mine),
+    open.map((step) => step.limitKey ?? null),
+    touch.map((step) => step.stepKey),
+    touch.map((step) => step.epoch),
+    touch.map((step) => step.to),
     request.runState ?? null,
     ...blobColumns(request.blobs),
   ];
@@ -85,7 +115,16 @@ export type EventRow = {
  */
 export function decodeEvents(runId: string, rows: readonly EventRow[] | null): JournalEvent[] {
   return (rows ?? []).map((row) => {
-    const event = { runId, seq: row.seq, kind: row.kind, stepKey: row.stepKey, epoch: row.epoch, n: row.n, at: new Date(row.at).toISOString(), data: row.data };
+    const event = {
+      runId,
+      seq: row.seq,
+      kind: row.kind,
+      stepKey: row.stepKey,
+      epoch: row.epoch,
+      n: row.n,
+      at: new Date(row.at).toISOString(),
+      data: row.data,
+    };
     return event as JournalEvent;
   });
 }

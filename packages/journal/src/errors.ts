@@ -43,8 +43,14 @@ export class JournalError extends Error {
   }
 }
 
-/** Server answers after which the same call may simply be sent again: conflicts of locks, shutdowns, too many connections, a standby. */
-const AGAIN: ReadonlySet<string> = new Set(['40001', '40P01', '57P01', '57P02', '57P03', '53300', '25006', '57014', '55P03']);
+/**
+ * Server answers after which the same call may simply be sent again: conflicts of locks, shutdowns, too many connections, a
+ * standby; and Prisma's own words for a database that cannot be reached.
+ */
+const AGAIN: ReadonlySet<string> = new Set([
+  ...['40001', '40P01', '57P01', '57P02', '57P03', '53300', '25006', '57014', '55P03'],
+  ...['P1001', 'P1002', 'P1008', 'P1017', 'P2024'],
+]);
 const DISK_FULL = '53100';
 const OURS: ReadonlyMap<string, ErrorCode> = new Map([
   ['SY001', 'live_steps'],
@@ -53,7 +59,8 @@ const OURS: ReadonlyMap<string, ErrorCode> = new Map([
   ['23505', 'step_exists'],
 ]);
 /** Errors of the driver itself carry no code; these are what it says when the connection is gone or silent. */
-const LOST = /Connection terminated|Query read timeout|timeout (exceeded|expired)|Client has encountered a connection error|not queryable|Client was closed/i;
+const LOST =
+  /Connection terminated|Query read timeout|timeout (exceeded|expired)|Client has encountered a connection error|not queryable|Client was closed/i;
 
 const codeOf = (error: unknown): string => {
   const code = error instanceof Error && 'code' in error ? (error as DatabaseError).code : undefined;
@@ -61,7 +68,8 @@ const codeOf = (error: unknown): string => {
 };
 
 /** SQLSTATE of a server's answer, or null when the error is not one. */
-export const sqlState = (error: unknown): string | null => (/^[0-9A-Z]{5}$/.test(codeOf(error)) && !/^E[A-Z]{4}$/.test(codeOf(error)) ? codeOf(error) : null);
+export const sqlState = (error: unknown): string | null =>
+  /^[0-9A-Z]{5}$/.test(codeOf(error)) && !/^E[A-Z]{4}$/.test(codeOf(error)) ? codeOf(error) : null;
 
 /** True when the connection is gone or silent, so that nothing is known of the call. */
 export function isConnectionLost(error: unknown): boolean {
@@ -80,8 +88,13 @@ export function classify(error: unknown): unknown {
   if (error instanceof JournalError) return error;
   const state = sqlState(error);
   const message = error instanceof Error ? error.message : String(error);
-  if (state === DISK_FULL) return new JournalError('storage_full', message, { hint: 'free disk space on the database server; runs go on by themselves', cause: error });
-  if (mayRepeat(error)) return new JournalError('database_unavailable', `the database does not answer: ${message}`, { cause: error });
+  if (state === DISK_FULL)
+    return new JournalError('storage_full', message, {
+      hint: 'free disk space on the database server; runs go on by themselves',
+      cause: error,
+    });
+  if (mayRepeat(error))
+    return new JournalError('database_unavailable', `the database does not answer: ${message}`, { cause: error });
   const ours = state === null ? undefined : OURS.get(state);
   return ours === undefined ? error : new JournalError(ours, message, { cause: error });
 }

@@ -1,7 +1,14 @@
 import type { JournalEvent } from '@switchyard/pipeline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../../test/harness/database.ts';
-import { appendOf, claimFirst, type JournalBench, note, openJournalBench, startRun } from '../../../test/harness/journal.ts';
+import {
+  appendOf,
+  claimFirst,
+  type JournalBench,
+  note,
+  openJournalBench,
+  startRun,
+} from '../../../test/harness/journal.ts';
 
 let bench: JournalBench;
 
@@ -12,7 +19,9 @@ afterAll(() => bench.close());
 
 /** Ends every connection of the product to this database but the worker sessions. */
 const killConnections = () =>
-  bench.test.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'test' and pid not in (select pid from pg_locks where classid = 21337)");
+  bench.test.sql(
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'test' and pid not in (select pid from pg_locks where classid = 21337)",
+  );
 
 describe('follow', () => {
   it('tells every event once, in order, under concurrent writers and killed connections', async () => {
@@ -30,14 +39,16 @@ describe('follow', () => {
         await new Promise((resolve) => setTimeout(resolve, 60));
       }
     })();
-    await Promise.all(lanes.map(async (stepKey, index) => {
-      const { journal } = index % 2 === 0 ? bench.database : other;
-      const me = await claimFirst(bench.database, runId, stepKey, worker.id);
-      for (let n = 0; n < each; n++) {
-        const answer = await journal.append(appendOf(runId, { ...me, n }, [note(stepKey, `${n}`)]));
-        expect(['done', 'already']).toContain(answer.outcome);
-      }
-    }));
+    await Promise.all(
+      lanes.map(async (stepKey, index) => {
+        const { journal } = index % 2 === 0 ? bench.database : other;
+        const me = await claimFirst(bench.database, runId, stepKey, worker.id);
+        for (let n = 0; n < each; n++) {
+          const answer = await journal.append(appendOf(runId, { ...me, n }, [note(stepKey, `${n}`)]));
+          expect(['done', 'already']).toContain(answer.outcome);
+        }
+      }),
+    );
     writing = false;
     await killer;
     const total = 1 + lanes.length * (1 + each);
@@ -54,13 +65,20 @@ describe('follow', () => {
     const me = await claimFirst(bench.database, runId, 'a', worker.id);
     const first: number[] = [];
     const second: number[] = [];
-    const closed = bench.database.follower.follow(runId, 0, (events) => first.push(...events.map((event) => event.seq)));
+    const closed = bench.database.follower.follow(runId, 0, (events) =>
+      first.push(...events.map((event) => event.seq)),
+    );
     await eventually('two events', () => (first.length === 2 ? true : null));
     closed.close();
-    const subscription = bench.database.follower.follow(runId, 2, (events) => second.push(...events.map((event) => event.seq)));
+    const subscription = bench.database.follower.follow(runId, 2, (events) =>
+      second.push(...events.map((event) => event.seq)),
+    );
     await bench.database.journal.append(appendOf(runId, me, [note('a'), note('a')]));
     await eventually('two more', () => (second.length === 2 ? true : null));
-    expect([first, second]).toEqual([[1, 2], [3, 4]]);
+    expect([first, second]).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
     subscription.close();
     await worker.close();
   });
@@ -68,7 +86,9 @@ describe('follow', () => {
   it('hears of events though every bell is lost: it asks each second', async () => {
     const runId = await startRun(bench, ['a']);
     const seen: number[] = [];
-    const subscription = bench.database.follower.follow(runId, 1, (events) => seen.push(...events.map((event) => event.seq)));
+    const subscription = bench.database.follower.follow(runId, 1, (events) =>
+      seen.push(...events.map((event) => event.seq)),
+    );
     await bench.test.sql('select * from request_cancel($1, $2, $3)', [runId, 'nobody rings', null]);
     await eventually('the cancel', () => (seen.length === 3 ? true : null));
     expect(seen).toEqual([2, 3, 4]);

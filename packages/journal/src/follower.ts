@@ -91,7 +91,11 @@ function createWatch(sender: Sender, tell: (runId: string, seq: number) => void)
 }
 
 /** A follower. Listeners must not throw. */
-export function createFollower(options: { readonly sender: Sender; readonly listener: Listener; readonly system: System }): Follower & { readonly close: () => void } {
+export function createFollower(options: {
+  readonly sender: Sender;
+  readonly listener: Listener;
+  readonly system: System;
+}): Follower & { readonly close: () => void } {
   const { sender, listener, system } = options;
   const readers = new Map<string, Set<Reader>>();
   const watches = new Set<ReturnType<typeof createWatch>>();
@@ -112,7 +116,8 @@ export function createFollower(options: { readonly sender: Sender; readonly list
     asking = true;
     const rows = await sender.send<Seq>(SEQS, [[...readers.keys()]]).catch(() => []);
     asking = false;
-    for (const { id, seq } of rows) for (const reader of readers.get(id) ?? []) if (reader.after < seq) void read(reader, sender);
+    for (const { id, seq } of rows)
+      for (const reader of readers.get(id) ?? []) if (reader.after < seq) void read(reader, sender);
   };
   const begin = (): void => {
     hearing ??= listener.subscribe({

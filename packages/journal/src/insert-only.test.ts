@@ -1,6 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type JournalBench, openJournalBench, startRun } from '../../../test/harness/journal.ts';
+import { createTestDatabase } from '../../../test/harness/database.ts';
+import { type JournalBench, openJournalBench, startOf, startRun } from '../../../test/harness/journal.ts';
+import { openDatabase } from './database.ts';
+import { migrate } from './migrate.ts';
 
 let bench: JournalBench;
 let runId: string;
@@ -70,5 +74,34 @@ describe('the owner', () => {
     await owner.query('rollback');
     await owner.end();
     expect(await bench.test.sql('select count(*)::int as events from event')).toEqual([{ events: 1 }]);
+  });
+});
+
+describe('a login that may not use the role', () => {
+  it('works with its own rights, says so once, and is held by the trigger', async () => {
+    const login = `plain_${randomBytes(4).toString('hex')}`;
+    const test = await createTestDatabase({ migrated: false });
+    await test.sql(`create role ${login} login password 'plain' nosuperuser`);
+    await test.sql(`alter schema public owner to ${login}`);
+    const url = new URL(test.url);
+    url.username = login;
+    url.password = 'plain';
+    await migrate(url.href);
+    const warnings: string[] = [];
+    const database = await openDatabase({
+      url: url.href,
+      applicationName: 'plain',
+      warn: (text) => warnings.push(text),
+    });
+    expect((await database.catalog.session()).project.name).toBe('Local');
+    expect(warnings).toEqual([expect.stringContaining('switchyard_app')]);
+    const request = startOf(bench, ['a'], { mustBePublished: false });
+    expect((await database.journal.startRun(request)).outcome).toBe('started');
+    await expect(test.sql('delete from event')).rejects.toMatchObject({ code: 'SY002' });
+    await database.close();
+    await test.sql(
+      `alter schema public owner to current_user; reassign owned by ${login} to current_user; drop owned by ${login}; drop role ${login}`,
+    );
+    await test.drop();
   });
 });

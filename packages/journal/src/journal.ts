@@ -1,5 +1,14 @@
 import type { Bell } from './bell.ts';
-import type { AppendAnswer, AppendRequest, ClaimAnswer, Journal, LiveStep, StartRunAnswer, StartRunRequest, StepHint } from './contract.ts';
+import type {
+  AppendAnswer,
+  AppendRequest,
+  ClaimAnswer,
+  Journal,
+  LiveStep,
+  StartRunAnswer,
+  StartRunRequest,
+  StepHint,
+} from './contract.ts';
 import { crashPoint } from './crash-point.ts';
 import { appendValues, decodeEvents, type EventRow, startValues } from './encode.ts';
 import { createRunQueue, type RunQueue } from './run-queue.ts';
@@ -52,7 +61,14 @@ async function startRun({ sender, bell }: Parts, request: StartRunRequest): Prom
   crashPoint('start.before', { runId, kinds });
   const { trigger } = started.data;
   const values = [
-    runId, request.projectId, request.pipelineId, request.revisionId, request.mustBePublished, request.dedupKey, trigger.node, trigger.kind,
+    runId,
+    request.projectId,
+    request.pipelineId,
+    request.revisionId,
+    request.mustBePublished,
+    request.dedupKey,
+    trigger.node,
+    trigger.kind,
     ...startValues(request),
   ];
   const row = only(await sender.send<StartRow>(START, values));
@@ -84,7 +100,12 @@ async function append({ sender, bell }: Parts, queue: RunQueue, request: AppendR
     bell.moved(runId, row.run_seq);
     bell.due(madeDue(request));
   }
-  const answer = { outcome: row.outcome, seq: row.run_seq, version: row.run_version, missed: decodeEvents(runId, row.missed) };
+  const answer = {
+    outcome: row.outcome,
+    seq: row.run_seq,
+    version: row.run_version,
+    missed: decodeEvents(runId, row.missed),
+  };
   return row.live === null ? answer : { ...answer, live: row.live };
 }
 
@@ -119,6 +140,7 @@ export function createJournal(parts: Parts): Journal {
     claim: (request) => claim(parts, request),
     events: async (runId, { after, limit = NO_LIMIT, structural = false, stepKey }) =>
       decodeEvents(runId, await sender.send<EventRow>(EVENTS, [runId, after, stepKey ?? null, structural, limit])),
-    blob: async (sha256) => (await sender.send<{ bytes: Buffer }>(BLOB, [Buffer.from(sha256, 'hex')]))[0]?.bytes ?? null,
+    blob: async (sha256) =>
+      (await sender.send<{ bytes: Buffer }>(BLOB, [Buffer.from(sha256, 'hex')]))[0]?.bytes ?? null,
   };
 }

@@ -4,7 +4,11 @@ import type { Connector } from './connection.ts';
 import type { System } from './system.ts';
 
 /** What a listener hears. `connected` also after each reconnect: bells may have been missed before it. */
-export type Hearing = { readonly moved?: (payload: string) => void; readonly due?: (payload: string) => void; readonly connected?: () => void };
+export type Hearing = {
+  readonly moved?: (payload: string) => void;
+  readonly due?: (payload: string) => void;
+  readonly connected?: () => void;
+};
 
 /** One connection that listens for this process. It connects with the first subscriber and comes back by itself. */
 export type Listener = {

@@ -1,14 +1,14 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync, appendFileSync, mkdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test/harness/database.ts';
-// @ts-expect-error: a script of plain JavaScript
-import { prisma } from '../scripts/prisma.mjs';
 import { migrate } from './migrate.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
+const CLI = fileURLToPath(new URL('../scripts/prisma.mjs', import.meta.url));
 let test: TestDatabase;
 let folder: string;
 
@@ -23,6 +23,9 @@ afterEach(async () => {
 });
 
 const run = () => migrate(test.url, { directory: folder });
+/** The Prisma CLI on this database, with the WASM engine in the place of its own. */
+const prisma = (...args: readonly string[]) =>
+  spawnSync(process.execPath, [CLI, ...args], { encoding: 'utf8', env: { ...process.env, DATABASE_URL: test.url } });
 const addMigration = (name: string, sql: string): void => {
   mkdirSync(join(folder, name));
   writeFileSync(join(folder, name, 'migration.sql'), sql);
@@ -33,16 +36,18 @@ describe('migrate', () => {
     const answers = await Promise.all([run(), run(), run()]);
     expect(answers.filter((answer) => answer.applied.length > 0)).toHaveLength(1);
     expect((await run()).applied).toEqual([]);
-    expect(await test.sql('select count(*)::int as rows, bool_and(finished_at is not null) as done from _prisma_migrations')).toEqual([{ rows: 2, done: true }]);
+    expect(
+      await test.sql('select count(*)::int as rows, bool_and(finished_at is not null) as done from _prisma_migrations'),
+    ).toEqual([{ rows: 2, done: true }]);
   });
 
   it('leaves a database that prisma migrate calls up to date, and goes on from where that stopped', async () => {
     await migrate(test.url);
-    const status = prisma(['migrate', 'status'], { env: { DATABASE_URL: test.url }, quiet: true });
-    expect(status.output).toContain('Database schema is up to date');
+    const status = prisma('migrate', 'status');
+    expect(status.stdout).toContain('Database schema is up to date');
     expect(status.status).toBe(0);
     await test.sql('drop schema public cascade; create schema public');
-    expect(prisma(['migrate', 'deploy'], { env: { DATABASE_URL: test.url }, quiet: true }).status).toBe(0);
+    expect(prisma('migrate', 'deploy').status).toBe(0);
     expect((await migrate(test.url)).applied).toEqual([]);
   });
 
@@ -62,7 +67,9 @@ describe('migrate', () => {
   it('applies nothing of a migration that fails, and all of it once it is repaired', async () => {
     addMigration('29990101000000_broken', 'create table half (id int); select no_such_function()');
     await expect(run()).rejects.toMatchObject({ code: 'migration_failed' });
-    expect(await test.sql("select to_regclass('half') as half, to_regclass('run') is not null as rest")).toEqual([{ half: null, rest: true }]);
+    expect(await test.sql("select to_regclass('half') as half, to_regclass('run') is not null as rest")).toEqual([
+      { half: null, rest: true },
+    ]);
     addMigrationText('29990101000000_broken', 'create table half (id int)');
     expect((await run()).applied).toEqual(['29990101000000_broken']);
   });

@@ -68,7 +68,9 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
   } catch (error) {
     await client.query('rollback').catch(() => {});
     const message = error instanceof Error ? error.message : String(error);
-    throw new JournalError('migration_failed', `migration ${migration.name}: ${message}; nothing of it was applied`, { cause: error });
+    throw new JournalError('migration_failed', `migration ${migration.name}: ${message}; nothing of it was applied`, {
+      cause: error,
+    });
   }
 }
 
@@ -101,7 +103,9 @@ export async function migrate(url: string, options: { readonly directory?: strin
   try {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
     await client.query(TABLE);
-    const { rows } = await client.query<Applied>('select migration_name, checksum, finished_at from _prisma_migrations where rolled_back_at is null');
+    const { rows } = await client.query<Applied>(
+      'select migration_name, checksum, finished_at from _prisma_migrations where rolled_back_at is null',
+    );
     const todo = pending(migrations, rows);
     for (const migration of todo) await apply(client, migration);
     // grants belong to the database, the role to the server: a restored dump has the one without the other

@@ -11,7 +11,10 @@ export type Sender = {
    * Sends the very same call again, with back-off, while its result is unknown or the server asks for patience; the functions of
    * the journal cannot apply twice. After `patienceMs` it throws the classified error (`database_unavailable`, `storage_full`).
    */
-  readonly send: <Row extends QueryResultRow>(statement: Statement, values: readonly unknown[]) => Promise<readonly Row[]>;
+  readonly send: <Row extends QueryResultRow>(
+    statement: Statement,
+    values: readonly unknown[],
+  ) => Promise<readonly Row[]>;
 };
 
 const FIRST_MS = 10;

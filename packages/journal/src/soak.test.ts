@@ -1,7 +1,14 @@
 import type { NewEvent } from '@switchyard/pipeline';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../../../test/harness/database.ts';
-import { appendOf, type JournalBench, openJournalBench, started, startOf, succeeded } from '../../../test/harness/journal.ts';
+import {
+  appendOf,
+  type JournalBench,
+  openJournalBench,
+  started,
+  startOf,
+  succeeded,
+} from '../../../test/harness/journal.ts';
 import { checkJournal } from '../../../test/harness/journal-check.ts';
 import { startTornAnswerProxy, type TornAnswerProxy } from '../../../test/harness/torn-answer-proxy.ts';
 import type { AppendRequest, Speaker, StepHint, WorkerSession } from './contract.ts';
@@ -67,7 +74,10 @@ afterAll(async () => {
 /** What the fold of this little pipeline knows. */
 type Known = { seq: number; version: number; readonly done: Set<string>; readonly open: Set<string>; cancel: boolean };
 
-function fold(known: Known, events: readonly { readonly seq: number; readonly kind: string; readonly stepKey: string | null }[]): void {
+function fold(
+  known: Known,
+  events: readonly { readonly seq: number; readonly kind: string; readonly stepKey: string | null }[],
+): void {
   for (const { seq, kind, stepKey } of events) {
     if (seq <= known.seq) continue;
     known.seq = seq;
@@ -81,8 +91,10 @@ function fold(known: Known, events: readonly { readonly seq: number; readonly ki
 class Dead extends Error {}
 
 const toolEvent = (kind: 'tool.started' | 'tool.finished' | 'tool.in_doubt'): NewEvent => {
-  if (kind === 'tool.started') return { kind, data: { turn: 1, call: { id: 'c', name: 'once', arguments: '{}' }, policy: 'ask' }, stepKey: 'a' };
-  if (kind === 'tool.finished') return { kind, data: { turn: 1, call: 'c', result: { inline: 1 }, failed: false, ms: 1 }, stepKey: 'a' };
+  if (kind === 'tool.started')
+    return { kind, data: { turn: 1, call: { id: 'c', name: 'once', arguments: '{}' }, policy: 'ask' }, stepKey: 'a' };
+  if (kind === 'tool.finished')
+    return { kind, data: { turn: 1, call: 'c', result: { inline: 1 }, failed: false, ms: 1 }, stepKey: 'a' };
   return { kind, data: { call: 'c' }, stepKey: 'a' };
 };
 
@@ -93,12 +105,23 @@ function ending(runId: string, me: Speaker, known: Known): AppendRequest {
   if (known.cancel) {
     const cancelled: NewEvent = { kind: 'step.cancelled', data: {}, stepKey: me.stepKey };
     if (others.length > 0) return appendOf(runId, me, [cancelled], { ...at, ownState: { state: 'cancelled' } });
-    return appendOf(runId, me, [cancelled, { kind: 'run.cancelled', data: {}, stepKey: null }], { ...at, ownState: { state: 'cancelled' }, runState: 'cancelled' });
+    return appendOf(runId, me, [cancelled, { kind: 'run.cancelled', data: {}, stepKey: null }], {
+      ...at,
+      ownState: { state: 'cancelled' },
+      runState: 'cancelled',
+    });
   }
   const own = { ...at, ownState: { state: 'succeeded' } } as const;
-  if (me.stepKey === 'j') return appendOf(runId, me, [succeeded('j'), { kind: 'run.succeeded', data: { output: null }, stepKey: null }], { ...own, runState: 'succeeded' });
+  if (me.stepKey === 'j')
+    return appendOf(runId, me, [succeeded('j'), { kind: 'run.succeeded', data: { output: null }, stepKey: null }], {
+      ...own,
+      runState: 'succeeded',
+    });
   if (others.length > 0) return appendOf(runId, me, [succeeded(me.stepKey)], own);
-  return appendOf(runId, me, [succeeded(me.stepKey), started('j', me.worker)], { ...own, open: [{ stepKey: 'j', mine: true }] });
+  return appendOf(runId, me, [succeeded(me.stepKey), started('j', me.worker)], {
+    ...own,
+    open: [{ stepKey: 'j', mine: true }],
+  });
 }
 
 type Part = 'first' | 'effect' | 'result' | 'doubt' | 'finish';
@@ -108,9 +131,16 @@ function next(runId: string, me: Speaker, known: Known, part: Part): AppendReque
   if (part === 'finish' || known.cancel) return ending(runId, me, known);
   if (part === 'first') return appendOf(runId, me, [toolEvent('tool.started')], { intent: true });
   if (part === 'result') return appendOf(runId, me, [toolEvent('tool.finished')]);
-  return appendOf(runId, me, [toolEvent('tool.in_doubt'), { kind: 'step.waiting', data: { reason: 'decision' }, stepKey: 'a' }], {
-    version: known.version, seen: known.seq, ownState: { state: 'waiting' },
-  });
+  return appendOf(
+    runId,
+    me,
+    [toolEvent('tool.in_doubt'), { kind: 'step.waiting', data: { reason: 'decision' }, stepKey: 'a' }],
+    {
+      version: known.version,
+      seen: known.seq,
+      ownState: { state: 'waiting' },
+    },
+  );
 }
 
 /** Where a claimer goes on: from what the step itself has recorded. */
@@ -132,42 +162,54 @@ async function fault(worker: WorkerSession): Promise<void> {
   await sleep(500);
 }
 
-async function drive(database: Database, worker: WorkerSession, hint: StepHint): Promise<void> {
-  const { runId } = hint;
+/** A worker inside one step: what it knows, its lease, where it stands. */
+type Lane = { readonly runId: string; readonly known: Known; me: Speaker; part: Part };
+
+async function claim(database: Database, worker: WorkerSession, hint: StepHint): Promise<Lane | null> {
   const claimed = await database.journal.claim({ ...hint, worker: worker.id, seen: 0 });
   if (claimed.outcome === 'dead') throw new Dead();
-  if (claimed.outcome !== 'claimed') return;
-  const known: Known = { seq: 0, version: claimed.version, done: new Set(), open: new Set(['a', 'b']), cancel: claimed.cancel };
+  if (claimed.outcome !== 'claimed') return null;
+  const { version, cancel, epoch } = claimed;
+  const known: Known = { seq: 0, version, done: new Set(), open: new Set(['a', 'b']), cancel };
   fold(known, claimed.missed);
-  let me: Speaker = { stepKey: hint.stepKey, epoch: claimed.epoch, n: 0, worker: worker.id };
-  let part = await resume(database, hint);
-  for (;;) {
+  const me = { stepKey: hint.stepKey, epoch, n: 0, worker: worker.id };
+  return { runId: hint.runId, known, me, part: await resume(database, hint) };
+}
+
+/** After `done` or `already`; false: this worker holds nothing of the run any more. */
+function goOn(lane: Lane, request: AppendRequest): boolean {
+  const { known, me } = lane;
+  if (request.version !== null) known.version = request.version + 1;
+  lane.me = { ...me, n: (me.n ?? 0) + 1 };
+  if (request.ownState === undefined) {
+    lane.part = lane.part === 'first' ? 'effect' : 'finish';
+    return true;
+  }
+  if (request.open.length === 0) return false;
+  known.done.add(me.stepKey);
+  known.open.add('j');
+  lane.me = { ...me, stepKey: 'j', epoch: 1, n: 0 };
+  return true;
+}
+
+async function drive(database: Database, worker: WorkerSession, hint: StepHint): Promise<void> {
+  const lane = await claim(database, worker, hint);
+  for (let going = lane !== null; lane !== null && going; ) {
+    const { runId, known } = lane;
     await fault(worker);
-    if (part === 'effect') {
+    if (lane.part === 'effect') {
       effects.set(runId, (effects.get(runId) ?? 0) + 1);
-      part = 'result';
+      lane.part = 'result';
     }
-    const request = next(runId, me, known, part);
+    const request = next(runId, lane.me, known, lane.part);
     const answer = await database.journal.append(request);
     meet(answer.outcome);
     if (answer.outcome === 'lost' || answer.outcome === 'over') return;
+    if (answer.outcome === 'done' || answer.outcome === 'already') going = goOn(lane, request);
+    // a stop brings no events: what was missed comes with the `behind` that follows
     if (answer.outcome === 'stopped') known.cancel = true;
-    if (answer.outcome === 'stopped' || answer.outcome === 'behind') {
-      // a stop brings no events: what was missed comes with the `behind` that follows
-      fold(known, answer.missed);
-      if (answer.outcome === 'behind') known.version = answer.version;
-      continue;
-    }
-    if (request.version !== null) known.version = request.version + 1;
-    me = { ...me, n: (me.n ?? 0) + 1 };
-    if (request.ownState === undefined) {
-      part = part === 'first' ? 'effect' : 'finish';
-      continue;
-    }
-    if (request.open.length === 0) return;
-    known.done.add(me.stepKey);
-    known.open.add('j');
-    me = { stepKey: 'j', epoch: 1, n: 0, worker: worker.id };
+    fold(known, answer.missed);
+    if (answer.outcome === 'behind') known.version = answer.version;
   }
 }
 
@@ -194,7 +236,10 @@ async function live(database: Database): Promise<void> {
   dead = true;
   await tending;
   // an abandoned one says nothing: its connection breaks and its steps are found by the sweep
-  await bench.test.sql('select pg_terminate_backend(pid) from pg_locks where classid = 21337 and objid = $1 and granted and database = (select oid from pg_database where datname = current_database())', [worker.id]);
+  await bench.test.sql(
+    'select pg_terminate_backend(pid) from pg_locks where classid = 21337 and objid = $1 and granted and database = (select oid from pg_database where datname = current_database())',
+    [worker.id],
+  );
   if (stopped) await worker.close();
 }
 
@@ -203,7 +248,9 @@ async function disturb(): Promise<void> {
     proxy.tearNext(['append', 'append', 'claim'][Math.floor(random() * 3)] ?? 'append');
     if (chance(0.2)) {
       meet('connection killed');
-      await bench.test.sql(`select pg_terminate_backend(pid) from (select pid from pg_stat_activity where datname = current_database() and application_name = 'test' order by random() limit 1) victim`);
+      await bench.test.sql(
+        `select pg_terminate_backend(pid) from (select pid from pg_stat_activity where datname = current_database() and application_name = 'test' order by random() limit 1) victim`,
+      );
     }
     await sleep(15);
   }
@@ -211,9 +258,16 @@ async function disturb(): Promise<void> {
 
 async function decide(): Promise<void> {
   while (!stopped) {
-    const waiting = await bench.test.sql<{ run_id: string; epoch: number }>("select run_id, epoch from step where state = 'waiting' and due_at is null");
+    const waiting = await bench.test.sql<{ run_id: string; epoch: number }>(
+      "select run_id, epoch from step where state = 'waiting' and due_at is null",
+    );
     for (const { run_id: runId, epoch } of waiting) {
-      await bench.database.control.wake({ runId, stepKey: 'a', epoch, event: { kind: 'tool.decided', data: { call: 'c', decision: 'use', by: 'soak' } } });
+      await bench.database.control.wake({
+        runId,
+        stepKey: 'a',
+        epoch,
+        event: { kind: 'tool.decided', data: { call: 'c', decision: 'use', by: 'soak' } },
+      });
       meet('decided');
     }
     await sleep(50);
@@ -228,8 +282,16 @@ it('keeps its promises under faults', async () => {
   for (let made = 0; made < RUNS; made++) {
     const request = startOf(bench, ['a', 'b']);
     await bench.database.journal.startRun(request);
-    ring(['a', 'b'].map((stepKey) => ({ runId: request.runId, stepKey, epoch: 0 })), 0.05);
-    if (chance(0.15)) others.push(sleep(random() * 30).then(async () => void (await bench.database.control.cancel({ runId: request.runId, by: 'soak' }))));
+    ring(
+      ['a', 'b'].map((stepKey) => ({ runId: request.runId, stepKey, epoch: 0 })),
+      0.05,
+    );
+    if (chance(0.15))
+      others.push(
+        sleep(random() * 30).then(
+          async () => void (await bench.database.control.cancel({ runId: request.runId, by: 'soak' })),
+        ),
+      );
     await eventually('hands for more', () => (hints.length < 20 ? true : null));
   }
   const running = () => bench.test.sql("select id from run where state in ('queued', 'running')");
@@ -246,5 +308,6 @@ it('keeps its promises under faults', async () => {
   expect(Math.max(...effects.values())).toBe(1);
   // the faults must have happened, else nothing was shown
   expect(proxy.torn()).toBeGreaterThan(10);
-  for (const what of ['done', 'already', 'behind', 'lost', 'abandoned', 'hint lost', 'connection killed']) expect([what, met[what] ?? 0]).not.toEqual([what, 0]);
+  for (const what of ['done', 'already', 'behind', 'lost', 'abandoned', 'hint lost', 'connection killed'])
+    expect([what, met[what] ?? 0]).not.toEqual([what, 0]);
 }, 90_000);

@@ -1,7 +1,14 @@
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../test/harness/database.ts';
-import { appendOf, claimFirst, type JournalBench, note, openJournalBench, startRun } from '../../../test/harness/journal.ts';
+import {
+  appendOf,
+  claimFirst,
+  type JournalBench,
+  note,
+  openJournalBench,
+  startRun,
+} from '../../../test/harness/journal.ts';
 import type { StepHint, WorkerSession } from './contract.ts';
 
 let bench: JournalBench;
@@ -23,7 +30,8 @@ const register = async (): Promise<WorkerSession> => {
 };
 
 /** Locks of workers in this database; another database on the server has workers with the same ids. */
-const OWN_LOCKS = "locktype = 'advisory' and classid = 21337 and granted and database = (select oid from pg_database where datname = current_database())";
+const OWN_LOCKS =
+  "locktype = 'advisory' and classid = 21337 and granted and database = (select oid from pg_database where datname = current_database())";
 
 /** Ends the connection that holds a worker's lock, as the end of its process would. */
 const killSession = (id: number) =>
@@ -40,13 +48,18 @@ describe('worker session', () => {
     await killSession(dead.id);
     const hint = await sweepUntil(alive, runId);
     expect(hint).toEqual({ runId, stepKey: 'a', epoch: 2 });
-    const [row] = await bench.test.sql('select dead_at is not null as dead, dead_at < alive_until as early from worker where id = $1', [dead.id]);
+    const [row] = await bench.test.sql(
+      'select dead_at is not null as dead, dead_at < alive_until as early from worker where id = $1',
+      [dead.id],
+    );
     expect(row).toEqual({ dead: true, early: true });
     const claimed = await bench.database.journal.claim({ ...hint, worker: alive.id, seen: 0 });
     expect(claimed).toMatchObject({ outcome: 'claimed', epoch: 3, attempt: 1, crashes: 1 });
     const last = (await bench.database.journal.events(runId, { after: 2 }))[0];
     expect(last?.data).toEqual({ attempt: 1, crashes: 1, worker: alive.id, after: 'worker_lost' });
-    const late = await bench.database.journal.append(appendOf(runId, { stepKey: 'a', epoch: 1, n: 0, worker: dead.id }, [note('a')]));
+    const late = await bench.database.journal.append(
+      appendOf(runId, { stepKey: 'a', epoch: 1, n: 0, worker: dead.id }, [note('a')]),
+    );
     expect(late.outcome).toBe('lost');
     expect(await dead.pulse()).toEqual({ outcome: 'dead' });
     expect((await bench.database.journal.claim({ ...hint, worker: dead.id, seen: 0 })).outcome).toBe('taken');
@@ -61,7 +74,9 @@ describe('worker session', () => {
       expect(await torn.pulse()).toEqual({ outcome: 'alive', held: [{ runId, stepKey: 'a', epoch: 1, stop: false }] });
       expect(await alive.sweep()).toEqual([]);
     }
-    expect(await bench.test.sql(`select count(*)::int as locks from pg_locks where ${OWN_LOCKS} and objid = $1`, [torn.id])).toEqual([{ locks: 1 }]);
+    expect(
+      await bench.test.sql(`select count(*)::int as locks from pg_locks where ${OWN_LOCKS} and objid = $1`, [torn.id]),
+    ).toEqual([{ locks: 1 }]);
   });
 
   it('believes only the time-out about a worker of another server start', async () => {
@@ -83,7 +98,9 @@ describe('worker session', () => {
     await bench.test.sql('update worker set alive_until = clock_timestamp() where id = $1', [late.id]);
     await alive.sweep();
     expect(await late.pulse()).toEqual({ outcome: 'dead' });
-    expect((await bench.database.journal.claim({ runId, stepKey: 'a', epoch: 0, worker: late.id, seen: 0 })).outcome).toBe('dead');
+    expect(
+      (await bench.database.journal.claim({ runId, stepKey: 'a', epoch: 0, worker: late.id, seen: 0 })).outcome,
+    ).toBe('dead');
   });
 
   it('frees a claim that was granted while its worker was declared dead', async () => {
@@ -97,7 +114,9 @@ describe('worker session', () => {
   it('rings for what is due and was not claimed, and not again at once', async () => {
     const worker = await register();
     const runId = await startRun(bench, ['a']);
+    await bench.test.sql("update step set due_at = due_at + interval '1 hour' where run_id = $1", [runId]);
     expect(await worker.sweep()).toEqual([]);
+    await bench.test.sql("update step set due_at = due_at - interval '1 hour' where run_id = $1", [runId]);
     expect(await sweepUntil(worker, runId)).toEqual({ runId, stepKey: 'a', epoch: 0 });
     expect(await worker.sweep()).toEqual([]);
     await bench.test.sql("update step set rung_at = rung_at - interval '31 s' where run_id = $1", [runId]);
@@ -133,10 +152,16 @@ describe('worker session', () => {
     await claimFirst(bench.database, runId, 'a', leaving.id);
     await claimFirst(bench.database, runId, 'b', leaving.id);
     await leaving.release({ runId, stepKey: 'a', epoch: 1 });
-    expect(await bench.database.journal.claim({ runId, stepKey: 'a', epoch: 2, worker: staying.id, seen: 0 })).toMatchObject({ outcome: 'claimed', crashes: 0 });
+    expect(
+      await bench.database.journal.claim({ runId, stepKey: 'a', epoch: 2, worker: staying.id, seen: 0 }),
+    ).toMatchObject({ outcome: 'claimed', crashes: 0 });
     await leaving.close();
-    expect(await bench.database.journal.claim({ runId, stepKey: 'b', epoch: 2, worker: staying.id, seen: 0 })).toMatchObject({ outcome: 'claimed', crashes: 0 });
-    await eventually('both hints', () => (heard.some((hint) => hint.stepKey === 'a') && heard.some((hint) => hint.stepKey === 'b') ? true : null));
+    expect(
+      await bench.database.journal.claim({ runId, stepKey: 'b', epoch: 2, worker: staying.id, seen: 0 }),
+    ).toMatchObject({ outcome: 'claimed', crashes: 0 });
+    await eventually('both hints', () =>
+      heard.some((hint) => hint.stepKey === 'a') && heard.some((hint) => hint.stepKey === 'b') ? true : null,
+    );
     subscription.close();
   });
 });

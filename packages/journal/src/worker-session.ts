@@ -14,9 +14,18 @@ import type { System } from './system.ts';
 
 const REGISTER: Statement = { name: 'register_worker', text: 'select register_worker($1, true) as id' };
 const ATTACH: Statement = { name: 'attach_worker', text: 'select attach_worker($1, $2) as alive' };
-const PULSE: Statement = { name: 'pulse', text: 'select run_id as "runId", step_key as "stepKey", epoch, stop from pulse($1)' };
-const SWEEP: Statement = { name: 'sweep', text: 'select run_id as "runId", step_key as "stepKey", epoch from sweep($1)' };
-const RELEASE: Statement = { name: 'release_steps', text: 'select run_id as "runId", step_key as "stepKey", epoch from release_steps($1, $2, $3, $4)' };
+const PULSE: Statement = {
+  name: 'pulse',
+  text: 'select run_id as "runId", step_key as "stepKey", epoch, stop from pulse($1)',
+};
+const SWEEP: Statement = {
+  name: 'sweep',
+  text: 'select run_id as "runId", step_key as "stepKey", epoch from sweep($1)',
+};
+const RELEASE: Statement = {
+  name: 'release_steps',
+  text: 'select run_id as "runId", step_key as "stepKey", epoch from release_steps($1, $2, $3, $4)',
+};
 const RETIRE: Statement = { name: 'retire_worker', text: 'select retire_worker($1)' };
 const HOLDS: Statement = {
   name: 'holds_lock',
@@ -37,8 +46,11 @@ type Line = {
   readonly close: () => Promise<void>;
 };
 
-const query = async <R extends QueryResultRow>(client: Client, statement: Statement, values: readonly unknown[]): Row<R> =>
-  (await client.query<R>({ ...statement, values: [...values] })).rows;
+const query = async <R extends QueryResultRow>(
+  client: Client,
+  statement: Statement,
+  values: readonly unknown[],
+): Row<R> => (await client.query<R>({ ...statement, values: [...values] })).rows;
 
 function createLine(connector: Connector, system: System): Line {
   let client: Client | null = null;
@@ -127,20 +139,33 @@ export async function registerWorker(options: {
     id = row?.id ?? 0;
     locks = await keepsLock(client, id);
     if (locks) return;
-    warn('a pooler stands between this worker and Postgres: its death is seen after 10 s instead of half a second; give workers a direct address');
+    warn(
+      'a pooler stands between this worker and Postgres: its death is seen after 10 s instead of half a second; give workers a direct address',
+    );
     await query(client, ATTACH, [id, false]);
   };
   await line.ask({ name: 'hello', text: 'select' }, []);
   return sessionOf({ id, line, bell });
 }
 
-function sessionOf({ id, line, bell }: { readonly id: number; readonly line: Line; readonly bell: Bell }): WorkerSession {
-  const release = async (values: readonly unknown[]): Promise<void> => bell.handOver(await line.ask<StepHint>(RELEASE, [id, ...values]));
+function sessionOf({
+  id,
+  line,
+  bell,
+}: {
+  readonly id: number;
+  readonly line: Line;
+  readonly bell: Bell;
+}): WorkerSession {
+  const release = async (values: readonly unknown[]): Promise<void> =>
+    bell.handOver(await line.ask<StepHint>(RELEASE, [id, ...values]));
   return {
     id,
     pulse: async () => {
       try {
-        const rows = await line.ask<{ runId: string | null; stepKey: string; epoch: number; stop: boolean }>(PULSE, [id]);
+        const rows = await line.ask<{ runId: string | null; stepKey: string; epoch: number; stop: boolean }>(PULSE, [
+          id,
+        ]);
         if (rows.length === 0) return { outcome: 'dead' };
         const held = rows.flatMap(({ runId, ...step }) => (runId === null ? [] : [{ runId, ...step }]));
         return { outcome: 'alive', held };

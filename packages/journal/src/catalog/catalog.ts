@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { Pool } from 'pg';
 import type { Bell } from '../bell.ts';
+import { classify } from '../errors.ts';
 import { PrismaClient } from '../generated/client.ts';
 import type { Sender } from '../send.ts';
 import { createApiKeys } from './api-keys.ts';
@@ -14,6 +15,23 @@ import { createRuns } from './runs.ts';
 import { createSchedules } from './schedules.ts';
 import { createSeal } from './seal.ts';
 import { createWebhooks } from './webhooks.ts';
+
+/** Every method of a part, with its errors classified: one edge for Prisma and pg alike. */
+function classified<Part extends object>(part: Part): Part {
+  return new Proxy(part, {
+    get: (target, name) => {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== 'function') return method;
+      return async (...values: readonly unknown[]): Promise<unknown> => {
+        try {
+          return await Reflect.apply(method, target, values);
+        } catch (error) {
+          throw classify(error);
+        }
+      };
+    },
+  });
+}
 
 /** The catalogue of one project: Prisma Client on the journal's own pool. `close` ends Prisma, not the pool. */
 export function createCatalog(options: {
@@ -29,15 +47,15 @@ export function createCatalog(options: {
   const revisions = createRevisions(prisma, projectId);
   return {
     projectId,
-    pipelines: createPipelines(prisma, projectId, revisions.forget),
-    revisions,
-    runs: createRuns(prisma, projectId),
-    webhooks: createWebhooks(prisma, sender, projectId),
-    schedules: createSchedules({ sender, bell, projectId }),
-    connections: createConnections({ prisma, projectId, seal }),
-    documents: createDocuments(prisma, projectId),
-    apiKeys: createApiKeys(prisma, projectId),
-    credentials: createCredentials({ prisma, projectId, seal }),
+    pipelines: classified(createPipelines(prisma, projectId, revisions.forget)),
+    revisions: classified(revisions),
+    runs: classified(createRuns(prisma, projectId)),
+    webhooks: classified(createWebhooks(prisma, sender, projectId)),
+    schedules: classified(createSchedules({ sender, bell, projectId })),
+    connections: classified(createConnections({ prisma, projectId, seal })),
+    documents: classified(createDocuments(prisma, projectId)),
+    apiKeys: classified(createApiKeys(prisma, projectId)),
+    credentials: classified(createCredentials({ prisma, projectId, seal })),
     session: async () => {
       const [project, user] = await Promise.all([
         prisma.project.findUniqueOrThrow({ where: { id: projectId } }),

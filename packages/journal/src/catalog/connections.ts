@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { JournalError } from '../errors.ts';
 import type { PrismaClient } from '../generated/client.ts';
 import type { ModelConnectionModel } from '../generated/models.ts';
-import { JournalError } from '../errors.ts';
 import type { ConnectionInput, ConnectionRow, Connections, OpenConnection } from './contract.ts';
 import { isTaken } from './rows.ts';
 import type { Seal } from './seal.ts';
@@ -15,7 +15,10 @@ const rowOf = (row: ModelConnectionModel): ConnectionRow => ({
   baseUrl: row.baseUrl,
   model: row.model,
   dialect: row.dialect as ConnectionRow['dialect'],
-  price: row.pricePrompt === null || row.priceCompletion === null ? null : { prompt: row.pricePrompt, completion: row.priceCompletion },
+  price:
+    row.pricePrompt === null || row.priceCompletion === null
+      ? null
+      : { prompt: row.pricePrompt, completion: row.priceCompletion },
   hasKey: row.keySealed !== null,
   isDefault: row.isDefault,
   createdAt: row.createdAt.toISOString(),
@@ -41,7 +44,11 @@ async function nameFree<Answer>(name: string | undefined, write: () => Promise<A
 }
 
 /** Model connections of one project. */
-export function createConnections(options: { readonly prisma: PrismaClient; readonly projectId: string; readonly seal: Seal }): Connections {
+export function createConnections(options: {
+  readonly prisma: PrismaClient;
+  readonly projectId: string;
+  readonly seal: Seal;
+}): Connections {
   const { prisma, projectId, seal } = options;
   const sealed = (id: string, key: string | null | undefined) => {
     if (key === undefined) return {};
@@ -52,7 +59,8 @@ export function createConnections(options: { readonly prisma: PrismaClient; read
     return { ...rowOf(row), apiKey: row.keySealed === null ? null : seal.open(placeOf(row.id), row.keySealed) };
   };
   return {
-    list: async () => (await prisma.modelConnection.findMany({ where: { projectId }, orderBy: { createdAt: 'asc' } })).map(rowOf),
+    list: async () =>
+      (await prisma.modelConnection.findMany({ where: { projectId }, orderBy: { createdAt: 'asc' } })).map(rowOf),
     get: async (id) => open(await prisma.modelConnection.findFirst({ where: { id, projectId } })),
     byName: async (name) => open(await prisma.modelConnection.findFirst({ where: { name, projectId } })),
     default: async () => open(await prisma.modelConnection.findFirst({ where: { isDefault: true, projectId } })),
@@ -61,7 +69,17 @@ export function createConnections(options: { readonly prisma: PrismaClient; read
         const id = randomUUID(); // known before the row, because the seal is bound to it
         const isDefault = (await prisma.modelConnection.count({ where: { projectId, isDefault: true } })) === 0;
         const { name, baseUrl, model, dialect } = input;
-        const data = { ...columnsOf(input), id, projectId, isDefault, name, baseUrl, model, dialect, ...sealed(id, input.apiKey) };
+        const data = {
+          ...columnsOf(input),
+          id,
+          projectId,
+          isDefault,
+          name,
+          baseUrl,
+          model,
+          dialect,
+          ...sealed(id, input.apiKey),
+        };
         return rowOf(await prisma.modelConnection.create({ data }));
       }),
     update: (id, change) =>
@@ -73,7 +91,8 @@ export function createConnections(options: { readonly prisma: PrismaClient; read
     remove: async (id) => (await prisma.modelConnection.deleteMany({ where: { id, projectId } })).count === 1,
     // one statement, so that there is never none and never two
     markDefault: async (id) => {
-      const marked = await prisma.$executeRaw`update model_connection set is_default = (id = ${id}::uuid) where project_id = ${projectId}::uuid
+      const marked =
+        await prisma.$executeRaw`update model_connection set is_default = (id = ${id}::uuid) where project_id = ${projectId}::uuid
         and exists (select from model_connection where id = ${id}::uuid and project_id = ${projectId}::uuid)`;
       return marked > 0;
     },

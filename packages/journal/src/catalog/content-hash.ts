@@ -11,7 +11,9 @@ function canonical(value: unknown): string {
 }
 
 /** sha-256, hex, of a document's canonical JSON: the same drawing has the same hash whoever wrote its keys in which order. */
-export const contentHash = (document: PipelineDocument): string => createHash('sha256').update(canonical(document)).digest('hex');
+export const contentHash = (document: PipelineDocument): string =>
+  createHash('sha256').update(canonical(document)).digest('hex');
 
 /** sha-256 of a token or key, as it is stored. */
-export const tokenHash = (token: string): Uint8Array<ArrayBuffer> => Uint8Array.from(createHash('sha256').update(token).digest());
+export const tokenHash = (token: string): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(createHash('sha256').update(token).digest());

@@ -51,9 +51,17 @@ export type PublishAnswer = { readonly revision: RevisionRow } | { readonly conf
 
 /** Pipelines: drafts with compare-and-set, publishing. `null` for an unknown id; `JournalError` `slug_taken`, `webhook_token_taken`. */
 export interface Pipelines {
-  list(options: { readonly q?: string; readonly after?: string; readonly limit: number }): Promise<Page<PipelineSummary>>;
+  list(options: {
+    readonly q?: string;
+    readonly after?: string;
+    readonly limit: number;
+  }): Promise<Page<PipelineSummary>>;
   /** Without a slug one is made from the name and, if it is taken, numbered. */
-  create(pipeline: { readonly name: string; readonly document?: PipelineDocument; readonly slug?: string }): Promise<PipelineRow>;
+  create(pipeline: {
+    readonly name: string;
+    readonly document?: PipelineDocument;
+    readonly slug?: string;
+  }): Promise<PipelineRow>;
   get(id: string): Promise<PipelineRow | null>;
   bySlug(slug: string): Promise<PipelineRow | null>;
   saveDraft(draft: {
@@ -112,7 +120,12 @@ export type StepRow = {
 /** Reading of runs; writing them is the Journal's. */
 export interface Runs {
   /** Newest first; `after` is the id of the last row of the page before. */
-  list(options: { readonly pipelineId?: string; readonly state?: RunRowState; readonly after?: string; readonly limit: number }): Promise<Page<RunRow>>;
+  list(options: {
+    readonly pipelineId?: string;
+    readonly state?: RunRowState;
+    readonly after?: string;
+    readonly limit: number;
+  }): Promise<Page<RunRow>>;
   get(id: string): Promise<RunRow | null>;
   /** The rows of these ids that exist, in no order. */
   some(ids: readonly string[]): Promise<readonly RunRow[]>;
@@ -227,14 +240,25 @@ export type DocumentHit = { readonly title: string; readonly address: string; re
 /** The knowledge base of the search tool. */
 export interface Documents {
   /** One row per slug; the last text wins. */
-  upsert(document: { readonly slug: string; readonly title: string; readonly address: string; readonly text: string }): Promise<void>;
+  upsert(document: {
+    readonly slug: string;
+    readonly title: string;
+    readonly address: string;
+    readonly text: string;
+  }): Promise<void>;
   /** Words, "phrases", or, -not, as on the web. When no document has all words, those with most of them. */
   search(query: string, limit: number): Promise<readonly DocumentHit[]>;
   remove(slug: string): Promise<boolean>;
 }
 
 /** A key of the REST API; the key itself is shown once and kept as sha-256. */
-export type ApiKeyRow = { readonly id: string; readonly projectId: string; readonly name: string; readonly prefix: string; readonly createdAt: string };
+export type ApiKeyRow = {
+  readonly id: string;
+  readonly projectId: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly createdAt: string;
+};
 
 /** API keys. */
 export interface ApiKeys {
@@ -266,5 +290,8 @@ export interface Catalog {
   readonly apiKeys: ApiKeys;
   readonly credentials: Credentials;
   /** Names of the project and of the local user, for the session. */
-  session(): Promise<{ readonly project: { readonly id: string; readonly name: string }; readonly user: { readonly id: string; readonly name: string } }>;
+  session(): Promise<{
+    readonly project: { readonly id: string; readonly name: string };
+    readonly user: { readonly id: string; readonly name: string };
+  }>;
 }

@@ -14,7 +14,11 @@ export function createDocuments(prisma: PrismaClient, projectId: string): Docume
   return {
     upsert: async ({ slug, title, address, text }) => {
       const data = { title, address, text };
-      await prisma.document.upsert({ where: { projectId_slug: { projectId, slug } }, create: { projectId, slug, ...data }, update: data });
+      await prisma.document.upsert({
+        where: { projectId_slug: { projectId, slug } },
+        create: { projectId, slug, ...data },
+        update: data,
+      });
     },
     search: async (query, limit) => {
       const [parsed] = await prisma.$queryRaw<{ all: string; any: string }[]>`

@@ -1,33 +1,50 @@
 import type { PipelineDocument } from '@switchyard/pipeline';
-import type { PrismaClient } from '../generated/client.ts';
 import { JournalError } from '../errors.ts';
+import type { PrismaClient } from '../generated/client.ts';
 import type { PipelineRow, Pipelines } from './contract.ts';
 import { publishDraft } from './publish.ts';
-import { isTaken, jsonOf, pageOf, PIPELINE_SUMMARY, pipelineOf, pipelineSummaryOf } from './rows.ts';
+import { isTaken, jsonOf, PIPELINE_SUMMARY, pageOf, pipelineOf, pipelineSummaryOf } from './rows.ts';
 
 const EMPTY: PipelineDocument = { format: 1, nodes: [], edges: [], notes: [] };
 
 /** A name as it stands in an address: lower case, words joined by hyphens. */
 const slugOf = (name: string): string =>
-  name.normalize('NFKD').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 60) || 'pipeline';
+  name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 60) || 'pipeline';
+
+/** Makes a pipeline; a slug made from the name is numbered until it is free, one that was asked for is not. */
+async function create(
+  prisma: PrismaClient,
+  projectId: string,
+  { name, document = EMPTY, slug }: Parameters<Pipelines['create']>[0],
+): Promise<PipelineRow> {
+  for (let number = 1; ; number++) {
+    const candidate = slug ?? (number === 1 ? slugOf(name) : `${slugOf(name)}-${number}`);
+    const data = { projectId, name, slug: candidate, draft: jsonOf(document) };
+    try {
+      return pipelineOf(await prisma.pipeline.create({ data }));
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+      if (slug === undefined) continue;
+      throw new JournalError('slug_taken', `a pipeline with the slug '${slug}' exists`, { cause: error });
+    }
+  }
+}
 
 /** Pipelines of one project. `forget` is told of revisions whose number has changed. */
-export function createPipelines(prisma: PrismaClient, projectId: string, forget: (revisionId: string) => void): Pipelines {
+export function createPipelines(
+  prisma: PrismaClient,
+  projectId: string,
+  forget: (revisionId: string) => void,
+): Pipelines {
   const living = { projectId, removedAt: null };
   const get = async (id: string): Promise<PipelineRow | null> => {
     const row = await prisma.pipeline.findFirst({ where: { id, ...living } });
     return row === null ? null : pipelineOf(row);
-  };
-  const create: Pipelines['create'] = async ({ name, document = EMPTY, slug }) => {
-    for (let number = 1; ; number++) {
-      const candidate = slug ?? (number === 1 ? slugOf(name) : `${slugOf(name)}-${number}`);
-      try {
-        return pipelineOf(await prisma.pipeline.create({ data: { projectId, name, slug: candidate, draft: jsonOf(document) } }));
-      } catch (error) {
-        if (!isTaken(error)) throw error;
-        if (slug !== undefined) throw new JournalError('slug_taken', `a pipeline with the slug '${slug}' exists`, { cause: error });
-      }
-    }
   };
   return {
     list: async ({ q, after, limit }) => {
@@ -43,7 +60,7 @@ export function createPipelines(prisma: PrismaClient, projectId: string, forget:
       });
       return pageOf(rows.map(pipelineSummaryOf), limit);
     },
-    create,
+    create: (pipeline) => create(prisma, projectId, pipeline),
     get,
     bySlug: async (slug) => {
       const row = await prisma.pipeline.findFirst({ where: { slug, ...living } });

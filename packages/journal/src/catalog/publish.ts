@@ -22,12 +22,18 @@ const WebhookConfig = z.object({
 });
 const ScheduleConfig = z.object({ cron: z.string().min(1), timezone: z.string().min(1).default('UTC') });
 
-function triggersOf<Config>(document: PipelineDocument, type: string, schema: z.ZodType<Config>): { readonly node: string; readonly config: Config }[] {
-  return document.nodes.filter((node) => node.type === type).map((node) => {
-    const config = schema.safeParse(node.config);
-    if (config.success) return { node: node.id, config: config.data };
-    throw new JournalError('invalid_request', `node ${node.id}: ${z.prettifyError(config.error)}`);
-  });
+function triggersOf<Config>(
+  document: PipelineDocument,
+  type: string,
+  schema: z.ZodType<Config>,
+): { readonly node: string; readonly config: Config }[] {
+  return document.nodes
+    .filter((node) => node.type === type)
+    .map((node) => {
+      const config = schema.safeParse(node.config);
+      if (config.success) return { node: node.id, config: config.data };
+      throw new JournalError('invalid_request', `node ${node.id}: ${z.prettifyError(config.error)}`);
+    });
 }
 
 async function syncWebhooks(tx: Transaction, pipeline: PipelineModel, document: PipelineDocument): Promise<void> {
@@ -37,7 +43,12 @@ async function syncWebhooks(tx: Transaction, pipeline: PipelineModel, document: 
   if (wanted.length === 0) return;
   await tx.webhook.createMany({
     data: wanted.map(({ node, config }) => ({
-      projectId, pipelineId, node, mode: config.mode, deadlineSeconds: config.deadlineSeconds, tokenSha: tokenHash(config.token),
+      projectId,
+      pipelineId,
+      node,
+      mode: config.mode,
+      deadlineSeconds: config.deadlineSeconds,
+      tokenSha: tokenHash(config.token),
     })),
   });
 }
@@ -67,17 +78,26 @@ async function freeze(tx: Transaction, pipeline: PipelineModel): Promise<Revisio
   const last = await tx.revision.aggregate({ where: { pipelineId: pipeline.id }, _max: { number: true } });
   const number = (last._max.number ?? 0) + 1;
   if (found !== null) return tx.revision.update({ where: { id: found.id }, data: { number } });
-  return tx.revision.create({ data: { projectId: pipeline.projectId, pipelineId: pipeline.id, number, hash, document: jsonOf(document) } });
+  return tx.revision.create({
+    data: { projectId: pipeline.projectId, pipelineId: pipeline.id, number, hash, document: jsonOf(document) },
+  });
 }
 
-async function publishLocked(tx: Transaction, projectId: string, draft: { readonly id: string; readonly ifVersion: number }): Promise<PublishAnswer | null> {
+async function publishLocked(
+  tx: Transaction,
+  projectId: string,
+  draft: { readonly id: string; readonly ifVersion: number },
+): Promise<PublishAnswer | null> {
   // two publishers wait here for each other; a save in between moves the version
   await tx.$queryRaw`select id from pipeline where id = ${draft.id}::uuid for no key update`;
   const pipeline = await tx.pipeline.findFirst({ where: { id: draft.id, projectId, removedAt: null } });
   if (pipeline === null) return null;
   if (pipeline.version !== draft.ifVersion) return { conflict: pipelineOf(pipeline) };
   const revision = await freeze(tx, pipeline);
-  await tx.pipeline.update({ where: { id: pipeline.id }, data: { publishedRevisionId: revision.id, publishedNumber: revision.number } });
+  await tx.pipeline.update({
+    where: { id: pipeline.id },
+    data: { publishedRevisionId: revision.id, publishedNumber: revision.number },
+  });
   const document = documentOf(pipeline.draft);
   await syncWebhooks(tx, pipeline, document);
   await syncSchedules(tx, pipeline, document);
@@ -97,7 +117,10 @@ export async function publishDraft(
       if (!isTaken(error)) throw error;
       // the other unique key here is the revision's content: a snapshot was made of it this moment, and the second try finds it
       if (again > 0) {
-        throw new JournalError('webhook_token_taken', 'a webhook with this token exists', { hint: 'choose another token in the webhook trigger', cause: error });
+        throw new JournalError('webhook_token_taken', 'a webhook with this token exists', {
+          hint: 'choose another token in the webhook trigger',
+          cause: error,
+        });
       }
     }
   }

@@ -6,7 +6,10 @@ import { isTaken, jsonOf, revisionOf, revisionSummaryOf } from './rows.ts';
 const REMEMBERED = 200;
 
 /** Revisions of one project. Documents never change, so they are read once; `forget` drops one whose number has changed. */
-export function createRevisions(prisma: PrismaClient, projectId: string): Revisions & { readonly forget: (id: string) => void } {
+export function createRevisions(
+  prisma: PrismaClient,
+  projectId: string,
+): Revisions & { readonly forget: (id: string) => void } {
   const remembered = new Map<string, RevisionRow>();
   const remember = (row: RevisionRow): RevisionRow => {
     remembered.delete(row.id);
@@ -40,7 +43,11 @@ export function createRevisions(prisma: PrismaClient, projectId: string): Revisi
       const found = await byHash(pipelineId, hash);
       if (found !== null) return found;
       try {
-        return remember(revisionOf(await prisma.revision.create({ data: { projectId, pipelineId, hash, document: jsonOf(document) } })));
+        return remember(
+          revisionOf(
+            await prisma.revision.create({ data: { projectId, pipelineId, hash, document: jsonOf(document) } }),
+          ),
+        );
       } catch (error) {
         const other = isTaken(error) ? await byHash(pipelineId, hash) : null; // another click was faster
         if (other === null) throw error;

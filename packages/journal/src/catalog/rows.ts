@@ -10,11 +10,20 @@ export const iso = (time: Date | null): string | null => time?.toISOString() ?? 
 export const documentOf = (json: Prisma.JsonValue): PipelineDocument => json as PipelineDocument;
 
 /** The other way. A JSON value cannot hold `undefined`, so optional keys without a value are left out. */
-export const jsonOf = (value: unknown): Prisma.InputJsonValue => JSON.parse(JSON.stringify(value)) as Prisma.InputJsonValue;
+export const jsonOf = (value: unknown): Prisma.InputJsonValue =>
+  JSON.parse(JSON.stringify(value)) as Prisma.InputJsonValue;
 
 /** Columns of a pipeline without its draft. */
 export const PIPELINE_SUMMARY = {
-  id: true, projectId: true, slug: true, name: true, version: true, publishedRevisionId: true, publishedNumber: true, createdAt: true, updatedAt: true,
+  id: true,
+  projectId: true,
+  slug: true,
+  name: true,
+  version: true,
+  publishedRevisionId: true,
+  publishedNumber: true,
+  createdAt: true,
+  updatedAt: true,
 } as const;
 
 /** A list row. */
@@ -31,7 +40,10 @@ export const pipelineSummaryOf = (row: Omit<PipelineModel, 'draft' | 'removedAt'
 });
 
 /** A pipeline with its draft. */
-export const pipelineOf = (row: PipelineModel): PipelineRow => ({ ...pipelineSummaryOf(row), draft: documentOf(row.draft) });
+export const pipelineOf = (row: PipelineModel): PipelineRow => ({
+  ...pipelineSummaryOf(row),
+  draft: documentOf(row.draft),
+});
 
 /** A revision without its document. */
 export const revisionSummaryOf = (row: Omit<RevisionModel, 'document' | 'projectId'>): RevisionSummary => ({
@@ -43,7 +55,10 @@ export const revisionSummaryOf = (row: Omit<RevisionModel, 'document' | 'project
 });
 
 /** A revision with its document. */
-export const revisionOf = (row: RevisionModel): RevisionRow => ({ ...revisionSummaryOf(row), document: documentOf(row.document) });
+export const revisionOf = (row: RevisionModel): RevisionRow => ({
+  ...revisionSummaryOf(row),
+  document: documentOf(row.document),
+});
 
 /** Cuts a page of `limit` from rows asked for with one more. */
 export function pageOf<Row extends { readonly id: string }>(rows: readonly Row[], limit: number): Page<Row> {
@@ -52,4 +67,5 @@ export function pageOf<Row extends { readonly id: string }>(rows: readonly Row[]
 }
 
 /** True when Prisma refused because a unique key is taken. */
-export const isTaken = (error: unknown): boolean => error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002';
+export const isTaken = (error: unknown): boolean =>
+  error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002';

@@ -12,9 +12,17 @@ async function describe(prisma: PrismaClient, runs: readonly RunModel[]): Promis
   const unique = (ids: readonly string[]): string[] => [...new Set(ids)];
   const living = runs.filter((run) => run.endedAt === null).map((run) => run.id);
   const [pipelines, revisions, steps] = await Promise.all([
-    prisma.pipeline.findMany({ where: { id: { in: unique(runs.map((run) => run.pipelineId)) } }, select: { id: true, name: true } }),
-    prisma.revision.findMany({ where: { id: { in: unique(runs.map((run) => run.revisionId)) } }, select: { id: true, number: true } }),
-    living.length === 0 ? [] : prisma.step.groupBy({ by: ['runId', 'state'], where: { runId: { in: living }, state: { in: LIVE } } }),
+    prisma.pipeline.findMany({
+      where: { id: { in: unique(runs.map((run) => run.pipelineId)) } },
+      select: { id: true, name: true },
+    }),
+    prisma.revision.findMany({
+      where: { id: { in: unique(runs.map((run) => run.revisionId)) } },
+      select: { id: true, number: true },
+    }),
+    living.length === 0
+      ? []
+      : prisma.step.groupBy({ by: ['runId', 'state'], where: { runId: { in: living }, state: { in: LIVE } } }),
   ]);
   const names = new Map(pipelines.map(({ id, name }) => [id, name]));
   const numbers = new Map(revisions.map(({ id, number }) => [id, number]));

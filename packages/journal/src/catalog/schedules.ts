@@ -15,35 +15,55 @@ const DUE: Statement = {
   text: `select ${COLUMNS} where s.enabled and p.published_revision_id is not null and (s.next_fire is null or s.next_fire <= clock_timestamp())
           order by s.next_fire nulls first limit 100`,
 };
-const PLAN: Statement = { name: 'schedule_plan', text: 'update schedule set next_fire = $2 where id = $1 and next_fire is null and enabled returning id' };
-const FIRE: Statement = { name: 'fire', text: 'select * from fire($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)' };
+const PLAN: Statement = {
+  name: 'schedule_plan',
+  text: 'update schedule set next_fire = $2 where id = $1 and next_fire is null and enabled returning id',
+};
+const FIRE: Statement = {
+  name: 'fire',
+  text: 'select * from fire($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)',
+};
 const PUBLISHED_ANEW = 'SY004';
 
 type FireRow = { readonly outcome: FireAnswer['outcome']; readonly run_id: string; readonly run_seq: number };
 
+type Firing = Parameters<Schedules['fire']>[0];
+
+/** Values of the function `fire`; without a start the time is recorded as missed. */
+function fireValues({ scheduleId, fireAt, next, start }: Firing): readonly unknown[] {
+  const head = [scheduleId, fireAt, next];
+  const dedupKey = `schedule:${scheduleId}:${fireAt}`;
+  if (start === null) return [...head, null, null, null, null, null, null, [], [], [], [], null, [], [], [], dedupKey];
+  const { runId, projectId, pipelineId, revisionId } = start;
+  const { node, kind } = start.started.data.trigger;
+  return [...head, runId, projectId, pipelineId, revisionId, node, kind, ...startValues(start), dedupKey];
+}
+
 /** Schedules. The tick is every server's; `due` sees those of all projects, lists the project's. */
-export function createSchedules(options: { readonly sender: Sender; readonly bell: Bell; readonly projectId: string }): Schedules {
+export function createSchedules(options: {
+  readonly sender: Sender;
+  readonly bell: Bell;
+  readonly projectId: string;
+}): Schedules {
   const { sender, bell, projectId } = options;
-  const fire: Schedules['fire'] = async ({ scheduleId, fireAt, next, start }) => {
-    const head = [scheduleId, fireAt, next, start?.runId ?? null, start?.projectId ?? null, start?.pipelineId ?? null, start?.revisionId ?? null];
-    const trigger = start?.started.data.trigger;
-    const run = start === null ? [[], [], [], [], null, [], [], []] : startValues(start);
-    const values = [...head, trigger?.node ?? null, trigger?.kind ?? null, ...run, `schedule:${scheduleId}:${fireAt}`];
+  const send = async (firing: Firing): Promise<FireRow | undefined> => {
     try {
-      const [row] = await sender.send<FireRow>(FIRE, values);
-      if (row?.outcome !== 'fired') return { outcome: row?.outcome ?? 'taken' };
-      bell.moved(row.run_id, row.run_seq);
-      bell.due((start?.open ?? []).map((stepKey) => ({ runId: row.run_id, stepKey, epoch: 0 })));
-      return { outcome: 'fired', runId: row.run_id, seq: row.run_seq };
+      return (await sender.send<FireRow>(FIRE, fireValues(firing)))[0];
     } catch (error) {
-      if (sqlState(error) === PUBLISHED_ANEW) return { outcome: 'stale_revision' };
-      throw error;
+      if (sqlState(error) !== PUBLISHED_ANEW) throw error;
+      return { outcome: 'stale_revision', run_id: '', run_seq: 0 };
     }
   };
   return {
     list: (filter) => sender.send<ScheduleRow>(LIST, [projectId, filter?.pipelineId ?? null]),
     due: () => sender.send<ScheduleRow>(DUE, []),
     plan: async (id, nextFire) => (await sender.send(PLAN, [id, nextFire])).length === 1,
-    fire,
+    fire: async (firing) => {
+      const row = await send(firing);
+      if (row?.outcome !== 'fired') return { outcome: row?.outcome ?? 'taken' };
+      bell.moved(row.run_id, row.run_seq);
+      bell.due((firing.start?.open ?? []).map((stepKey) => ({ runId: row.run_id, stepKey, epoch: 0 })));
+      return { outcome: 'fired', runId: row.run_id, seq: row.run_seq };
+    },
   };
 }

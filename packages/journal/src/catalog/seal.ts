@@ -6,7 +6,10 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 /** Seals and opens secrets. `place` names the row, so that a sealed value copied to another row does not open there. */
-export type Seal = { readonly close: (place: string, secret: string) => Uint8Array<ArrayBuffer>; readonly open: (place: string, sealed: Uint8Array) => string };
+export type Seal = {
+  readonly close: (place: string, secret: string) => Uint8Array<ArrayBuffer>;
+  readonly open: (place: string, sealed: Uint8Array) => string;
+};
 
 /**
  * AES-256-GCM. Layout: format (1 byte, 1), iv (12), tag (16), ciphertext. Without a key, or with one that is not 32 bytes,
@@ -15,7 +18,9 @@ export type Seal = { readonly close: (place: string, secret: string) => Uint8Arr
 export function createSeal(key: Buffer | undefined): Seal {
   const needKey = (): Buffer => {
     if (key?.length === 32) return key;
-    throw new JournalError('secret_key_missing', 'no 32-byte key to seal secrets with', { hint: 'set SWITCHYARD_SECRET_KEY' });
+    throw new JournalError('secret_key_missing', 'no 32-byte key to seal secrets with', {
+      hint: 'set SWITCHYARD_SECRET_KEY',
+    });
   };
   return {
     close: (place, secret) => {
@@ -29,11 +34,18 @@ export function createSeal(key: Buffer | undefined): Seal {
       try {
         if (bytes[0] !== FORMAT) throw new Error(`sealed with unknown format ${bytes[0]}`);
         const tag = bytes.subarray(1 + IV_BYTES, 1 + IV_BYTES + TAG_BYTES);
-        const opener = createDecipheriv('aes-256-gcm', needKey(), bytes.subarray(1, 1 + IV_BYTES)).setAAD(Buffer.from(place)).setAuthTag(tag);
-        return Buffer.concat([opener.update(bytes.subarray(1 + IV_BYTES + TAG_BYTES)), opener.final()]).toString('utf8');
+        const opener = createDecipheriv('aes-256-gcm', needKey(), bytes.subarray(1, 1 + IV_BYTES))
+          .setAAD(Buffer.from(place))
+          .setAuthTag(tag);
+        return Buffer.concat([opener.update(bytes.subarray(1 + IV_BYTES + TAG_BYTES)), opener.final()]).toString(
+          'utf8',
+        );
       } catch (error) {
         if (error instanceof JournalError) throw error;
-        throw new JournalError('secret_unreadable', `the secret of ${place} cannot be opened`, { hint: 'it was sealed with another SWITCHYARD_SECRET_KEY; enter it anew', cause: error });
+        throw new JournalError('secret_unreadable', `the secret of ${place} cannot be opened`, {
+          hint: 'it was sealed with another SWITCHYARD_SECRET_KEY; enter it anew',
+          cause: error,
+        });
       }
     },
   };

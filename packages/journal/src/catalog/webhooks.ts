@@ -16,10 +16,15 @@ export function createWebhooks(prisma: PrismaClient, sender: Sender, projectId: 
   return {
     byToken: async (token) => (await sender.send<WebhookRow>(BY_TOKEN, [Buffer.from(tokenHash(token))]))[0] ?? null,
     list: async (pipelineId) => {
-      const rows = await prisma.webhook.findMany({ where: { pipelineId, projectId }, include: { pipeline: { select: { publishedRevisionId: true } } } });
+      const rows = await prisma.webhook.findMany({
+        where: { pipelineId, projectId },
+        include: { pipeline: { select: { publishedRevisionId: true } } },
+      });
       return rows.flatMap(({ pipeline, id, node, mode, deadlineSeconds }) => {
         const revisionId = pipeline.publishedRevisionId;
-        return revisionId === null ? [] : [{ id, projectId, pipelineId, revisionId, node, mode: mode as WebhookRow['mode'], deadlineSeconds }];
+        return revisionId === null
+          ? []
+          : [{ id, projectId, pipelineId, revisionId, node, mode: mode as WebhookRow['mode'], deadlineSeconds }];
       });
     },
   };
