@@ -10,17 +10,17 @@ import {
 } from '@switchyard/pipeline';
 import {
   type AllowedPlace,
+  createModelHttp,
   createOutbound,
   createSandbox,
   type Dispatch,
-  type Models,
+  modelsOf,
   openDispatch,
   type RunningWorker,
   type Sandbox,
   startWorker,
   systemClock,
   systemRandom,
-  TerminalError,
 } from '@switchyard/runtime';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
@@ -40,18 +40,11 @@ export type BackEnd = 'postgres' | 'redis';
 export type WorkerGiven = {
   readonly fastPath?: boolean;
   readonly concurrency?: number;
-  readonly models?: Models;
   readonly allow?: readonly AllowedPlace[];
 };
 
 /** The document as a person writes it: what has a default may be left out. */
 export type Drawing = { readonly nodes: readonly Json[]; readonly edges: readonly string[] };
-
-const noModels: Models = {
-  open: async () => {
-    throw new TerminalError('no_connection', 'There is no model in this test.');
-  },
-};
 
 /** Draws: `a.port > b` for an edge, `a > b` from port `out`. Throws when the document has an error. */
 export function draw(drawing: Drawing): PipelineDocument {
@@ -94,6 +87,7 @@ export class Workshop {
   /** What workers warned of. */
   readonly warnings: string[] = [];
   readonly #sandbox: Sandbox = createSandbox({ children: 1 });
+  readonly #modelHttp = createModelHttp();
   readonly #dispatches: Dispatch[] = [];
   readonly #workers: RunningWorker[] = [];
 
@@ -165,7 +159,11 @@ export class Workshop {
         random: systemRandom,
         http: createOutbound({ allow: given.allow ?? [] }),
         sandbox: this.#sandbox,
-        models: given.models ?? noModels,
+        models: modelsOf({
+          connections: this.database.catalog.connections,
+          http: this.#modelHttp.http,
+          clock: systemClock,
+        }),
         documents: this.database.catalog.documents,
       },
     });
@@ -193,6 +191,7 @@ export class Workshop {
     await Promise.all(this.#workers.map((worker) => worker.stop()));
     await Promise.all(this.#dispatches.map((dispatch) => dispatch.close()));
     await this.#sandbox.close();
+    await this.#modelHttp.close();
     await this.database.close();
     await this.server.close();
     await this.test.drop();

@@ -17,7 +17,7 @@ const ModelList = z.object({
   ),
 });
 
-const ASK_MS = 5_000;
+const ASK_MS = 3_000;
 
 /** Models by the connections people made. What a server says about its context is asked once per connection and change of it. */
 export function modelsOf(parts: {
@@ -62,7 +62,10 @@ function modelOf(connection: OpenConnection, { http, clock }: Parts) {
 async function contextTokens(connection: OpenConnection, { http, clock }: Parts): Promise<number | null> {
   const late = new AbortController();
   const answered = new AbortController();
-  void clock.sleep(ASK_MS, answered.signal).then(() => late.abort());
+  clock.sleep(ASK_MS, answered.signal).then(
+    () => late.abort(),
+    () => {}, // answered in time
+  );
   try {
     const headers: Record<string, string> =
       connection.apiKey === null ? {} : { authorization: `Bearer ${connection.apiKey}` };

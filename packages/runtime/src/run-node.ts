@@ -84,9 +84,10 @@ async function work(
 function limitTime({ node, holding }: HeldTask, { clock }: NodePorts, over: AbortSignal): void {
   const seconds = node.timeoutSeconds;
   if (seconds === undefined) return;
-  void clock.sleep(seconds * 1_000, over).then(() => {
-    if (!over.aborted) holding.abort.abort(new TimedOutError(seconds));
-  });
+  clock.sleep(seconds * 1_000, over).then(
+    () => holding.abort.abort(new TimedOutError(seconds)),
+    () => {}, // the step was done in time
+  );
 }
 
 function aborted(signal: AbortSignal, over: AbortSignal): Promise<never> {

@@ -16,17 +16,16 @@ export interface Random {
 
 const LONGEST_TIMER_MS = 2 ** 30;
 
-/** The system's clock. `sleep` resolves early, without an error, when its signal is aborted. */
+/** The system's clock. `sleep` rejects with the reason of its signal when that is aborted first. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
   sleep: async (ms, signal) => {
-    try {
-      // A timer holds 31 bits of milliseconds and would end at once beyond them.
-      for (let left = ms; left > 0 || left === ms; left -= LONGEST_TIMER_MS)
-        await sleep(Math.min(left, LONGEST_TIMER_MS), undefined, signal ? { signal } : {});
-    } catch {
-      // Only the signal ends it early; who passed it looks at it.
+    for (let left = ms; ; left -= LONGEST_TIMER_MS) {
+      await sleep(Math.min(left, LONGEST_TIMER_MS), undefined, signal ? { signal } : {}).catch((error: unknown) => {
+        throw signal?.reason ?? error;
+      });
+      if (left <= LONGEST_TIMER_MS) return;
     }
   },
 };

@@ -128,11 +128,16 @@ class Worker implements RunningWorker {
 
   /** Repeats until the worker stops. An error is told and the next round comes. */
   async #every(ms: number, round: () => Promise<void>): Promise<void> {
-    const { clock, warn } = this.#options;
+    const { warn } = this.#options;
     while (!this.#ending.signal.aborted) {
       await round().catch((error: unknown) => warn(error instanceof Error ? error.message : String(error)));
-      await clock.sleep(ms, this.#ending.signal);
+      await this.#pause(ms);
     }
+  }
+
+  /** Waits, or not when the worker stops. */
+  async #pause(ms: number): Promise<void> {
+    await this.#options.clock.sleep(ms, this.#ending.signal).catch(() => {});
   }
 
   async #pulse(): Promise<void> {
@@ -173,8 +178,8 @@ class Worker implements RunningWorker {
   }
 
   async #ringLater(hint: StepHint, ms: number): Promise<void> {
-    const { clock, dispatch } = this.#options;
-    await clock.sleep(ms + LATE_MS, this.#ending.signal);
+    const { dispatch } = this.#options;
+    await this.#pause(ms + LATE_MS);
     if (!this.#ending.signal.aborted) await dispatch.ring([hint]);
   }
 

@@ -147,6 +147,7 @@ export async function startScriptedModel(script: Script): Promise<ScriptedModel>
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', async () => {
+      if (request.method === 'GET') return void response.writeHead(404).end();
       const body = JSON.parse(Buffer.concat(parts).toString());
       if (request.url === '/v1/tokenize') {
         if (!model.countsTokens) return void response.writeHead(404).end('{}');
