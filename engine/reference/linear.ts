@@ -2,7 +2,7 @@
  * The two products everything is made of. Each output is ONE sum, taken left to right in double precision and rounded to
  * float once: the tiles below only choose which sums run side by side, so a value never depends on how many tokens share
  * the call. V8 has no float arithmetic; what pays is reusing each loaded (and widened) number: 2 rows x 4 tokens uses six
- * loads for eight products, against five for four with one token (measured 1.9x a token at 64 tokens, see README).
+ * loads for eight products, against five for four with one token (measured on 512 x 192: 36 µs a token against 45).
  */
 import type { Matrix } from './matrix.ts';
 
