@@ -49,8 +49,9 @@ export function EditorHeader({ bench, dialogs }: { readonly bench: Workbench; re
 
 function ProblemsButton({ bench }: { readonly bench: Workbench }) {
   const problems = useProblems((state) => state.list);
+  const untouched = useDraftPart((state) => state.document.nodes.length === 0);
   const [open, setOpen] = useState(false);
-  if (problems.length === 0 && !open) return null;
+  if ((problems.length === 0 || untouched) && !open) return null;
   const errors = problems.some((problem) => problem.severity === 'error');
   return (
     <>

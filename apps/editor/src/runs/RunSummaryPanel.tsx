@@ -29,8 +29,8 @@ export function RunSummaryPanel({ feed, catalogue, onStep }: Props) {
         {run.startedAt === null ? null : <span className={css.number}>{duration(between(run.startedAt, run.finishedAt, time))}</span>}
         <span className={css.spring} />
         <CancelButton feed={feed} />
-        <Link to="/runs/$rid" params={{ rid: runId }} className={css.openRun}>
-          Open run <ExternalLink size={13} aria-hidden />
+        <Link to="/runs/$rid" params={{ rid: runId }} className={css.openRun} aria-label="Open run">
+          Open <ExternalLink size={13} aria-hidden />
         </Link>
       </div>
       <Waterfall feed={feed} catalogue={catalogue} onStep={onStep} />

@@ -9,10 +9,10 @@ import { StoredValueView } from './StoredValueView.tsx';
 import css from './runs.module.css';
 import ui from '../ui/ui.module.css';
 
-type Props = { readonly turn: TracedTurn; readonly live: boolean; readonly runId: string };
+type Props = { readonly turn: TracedTurn; readonly newlyHidden: boolean; readonly live: boolean; readonly runId: string };
 
 /** One turn: its thought folded to a line, its text, its tool calls in order. */
-export const TurnCard = memo(function TurnCard({ turn, live, runId }: Props) {
+export const TurnCard = memo(function TurnCard({ turn, newlyHidden, live, runId }: Props) {
   return (
     <article className={css.turn} data-state={turn.state} aria-label={`Turn ${turn.turn}`} data-testid={`turn-${turn.turn}`}>
       <header className={css.turnHead}>
@@ -24,7 +24,7 @@ export const TurnCard = memo(function TurnCard({ turn, live, runId }: Props) {
           {turn.usage === null ? '' : ` · ${turn.usage.prompt.toLocaleString()} in / ${turn.usage.completion.toLocaleString()} out`}
         </span>
       </header>
-      {turn.hidden > 0 ? <p className={css.hidden}>The model did not see {turn.hidden === 1 ? 'call 1' : `calls 1–${turn.hidden}`} any more: its window was full. They are kept here.</p> : null}
+      {newlyHidden ? <p className={css.hidden}>From here on the model does not see {turn.hidden === 1 ? 'call 1' : `calls 1–${turn.hidden}`} any more: its window was full. They are kept here.</p> : null}
       <Thought turn={turn} live={live} />
       {turn.text === '' ? null : <Markdown text={turn.text} />}
       {turn.calls.map((call) => (

@@ -46,7 +46,7 @@ export function TurnList({ feed, stepKey, turn }: { readonly feed: RunFeed; read
             const shown = turns[index];
             return shown === undefined ? null : (
               <div key={key} data-index={index} ref={list.measureElement} className={css.turnSlot} style={{ transform: `translateY(${start}px)` }}>
-                <TurnCard turn={shown} live={live && index === turns.length - 1} runId={feed.getState().runId} />
+                <TurnCard turn={shown} newlyHidden={shown.hidden > (turns[index - 1]?.hidden ?? 0)} live={live && index === turns.length - 1} runId={feed.getState().runId} />
               </div>
             );
           })}
