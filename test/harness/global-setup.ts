@@ -26,6 +26,7 @@ async function providePostgres(): Promise<Undo> {
   const cluster = await startCluster({
     directory,
     system: realSystem,
+    database: 'switchyard',
     settings: ['fsync=off', 'full_page_writes=off'],
   });
   process.env.TEST_DATABASE_URL = cluster.url('postgres');

@@ -83,7 +83,9 @@ async function startParts({ config, environment, system, tell }: Start, undo: Un
   await prepareInstallation({ databaseUrl, secretKey, data: config.data, engine }, tell);
   for (const plan of planHouse(setting, { databaseUrl, secretKey, port, enginePort, engineKey })) run(plan);
   await untilAllReady(children, system, tell);
-  return config.publicUrl ?? `http://${reachable(config.host)}:${port}`;
+  const local = `http://${reachable(config.host)}:${port}`;
+  writeFileSync(join(config.data, 'url'), `${local}\n`); // for the command line
+  return config.publicUrl ?? local;
 }
 
 function requireBuild(root: string): void {

@@ -59,6 +59,8 @@ export type {
 } from './database-contract.ts';
 export type { ErrorCode, ErrorNext } from './errors.ts';
 export { ERROR_CODES, JournalError } from './errors.ts';
+export type { InvariantFinding } from './invariants.ts';
+export { checkInvariants } from './invariants.ts';
 export type { MigrateAnswer } from './migrate.ts';
 export { migrate } from './migrate.ts';
 export { uuidV7 } from './uuid.ts';

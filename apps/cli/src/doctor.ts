@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { checkInvariants, migrate } from '@switchyard/journal';
+import type { System } from './system.ts';
+
+/** One line of the doctor. */
+export type Finding = { readonly name: string; readonly ok: boolean; readonly note: string };
+
+/** What the doctor looks at. */
+export type Patient = {
+  readonly databaseUrl: string;
+  readonly url: string;
+  readonly root: string;
+  readonly system: System;
+};
+
+/**
+ * Server, database, migrations and the invariants that one can see in the journal. Never throws: what cannot be looked at is a
+ * finding. Looking at the migrations applies those that are missing, as every start does.
+ */
+export async function diagnose(patient: Patient): Promise<readonly Finding[]> {
+  const findings = [await look('server', () => askServer(patient))];
+  findings.push(await look('migrations', () => askMigrations(patient)));
+  if (!findings.at(-1)?.ok) return findings; // without tables there is no journal to look at
+  try {
+    for (const { id, promise, broken, runs } of await checkInvariants(patient.databaseUrl)) {
+      const note = broken.length === 0 ? `${promise} (${runs} runs)` : `broken by ${broken.join(', ')}: ${promise}`;
+      findings.push({ name: id, ok: broken.length === 0, note });
+    }
+  } catch (error) {
+    findings.push({ name: 'journal', ok: false, note: messageOf(error) });
+  }
+  return findings;
+}
+
+async function look(name: string, question: () => Promise<string>): Promise<Finding> {
+  try {
+    return { name, ok: true, note: await question() };
+  } catch (error) {
+    return { name, ok: false, note: messageOf(error) };
+  }
+}
+
+async function askServer({ url, system }: Patient): Promise<string> {
+  const answer = await system.fetch(`${url}/health`).catch((error: unknown) => {
+    throw new Error(`nobody answers at ${url} (${messageOf(error)}); start it with: switchyard up`);
+  });
+  if (!answer.ok) throw new Error(`${url}/health answers ${answer.status}`);
+  return `answers at ${url}`;
+}
+
+async function askMigrations({ databaseUrl, root }: Patient): Promise<string> {
+  const { applied, appRole } = await migrate(databaseUrl, { directory: join(root, 'prisma', 'migrations') });
+  const role = appRole
+    ? ''
+    : '; the login may not use the role switchyard_app, so insert-only is not enforced by the database';
+  return `${applied.length === 0 ? 'up to date' : `applied now: ${applied.join(', ')}`}${role}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
