@@ -79,6 +79,6 @@ describe('random weights', () => {
     expect(model.weights.head.data).toHaveLength(shipped.weights.head.data.length);
     const logits = logitsOf(model, forward(model, openSequence(model), [1, 2, 3, 4]));
     expect(logits.every(Number.isFinite)).toBe(true);
-    expect(Math.max(...logits)).toBeLessThan(20); // the trained model is sure of its next token at 26 and more
+    expect(Math.max(...logits)).toBeLessThan(20); // the golden prompts of the trained model reach 28 to 32
   });
 });

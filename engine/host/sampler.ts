@@ -28,7 +28,7 @@ export function sample(logits: Float32Array, sampling: Sampling, position: numbe
 
 type Candidate = { readonly id: number; readonly weight: number };
 
-/** Ids that can still be drawn. Weights under 1e-12 of the best are dropped: they are beyond what a 53-bit draw can hit fairly. */
+/** Ids worth sorting. Those under 1e-12 of the best are dropped: a whole vocabulary of them would be drawn once in millions of tokens. */
 function candidates(logits: Float32Array, sampling: Sampling, max: number, allowed: Allowed): readonly Candidate[] {
   const out: Candidate[] = [];
   for (let id = 0; id < logits.length; id++) {
