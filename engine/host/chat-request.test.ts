@@ -90,6 +90,11 @@ describe('what the engine is told', () => {
     expect(job({ tools: [tool('a'), tool('b')], ...change }).calls).toMatchObject(calls);
   });
 
+  it.each([3_000, 4_000_000])('refuses %i words that do not fit, naming both numbers', (words) => {
+    const messages = [{ role: 'user', content: 'a '.repeat(words) }];
+    expect(() => job({ messages })).toThrow(/maximum context length is 2048 tokens, the prompt holds (at least )?\d+/);
+  });
+
   it('the next call id goes on above a hidden history', () => {
     const messages = [
       user,

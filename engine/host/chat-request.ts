@@ -86,17 +86,10 @@ export function readChatRequest(body: unknown, card: ModelCard, drawSeed: () => 
     );
   const { conversation, nextIndex } = readConversation(request);
   const calls = callRule(request, nextIndex);
-  const prompt = card.tokenizer.encodeSegments(card.render(conversation));
+  const prompt = encodePrompt(conversation, card);
   const partial = checkPartial(request.partial_token_ids ?? [], card);
   const room = card.contextWindow - prompt.length - partial.length;
-  if (room < 1) {
-    throw new Refusal(
-      400,
-      'context_length_exceeded',
-      `this model's maximum context length is ${card.contextWindow} tokens, the prompt holds ${prompt.length + partial.length}`,
-      'messages',
-    );
-  }
+  if (room < 1) throw tooLong(card, `${prompt.length + partial.length}`);
   const wanted = request.max_completion_tokens ?? request.max_tokens ?? room;
   const seed = (request.seed ?? drawSeed()) >>> 0;
   return {
@@ -118,7 +111,21 @@ export function readChatRequest(body: unknown, card: ModelCard, drawSeed: () => 
 
 /** The prompt of a tokenize request, exactly as a chat request with the same fields would have it. @throws Refusal 400 */
 export function readPrompt(body: unknown, card: ModelCard): readonly number[] {
-  return card.tokenizer.encodeSegments(card.render(readConversation(checked(promptSchema, body)).conversation));
+  return encodePrompt(readConversation(checked(promptSchema, body)).conversation, card);
+}
+
+/** Text that cannot fit is refused unencoded: encoding megabytes would hold up every other exchange. */
+function encodePrompt(conversation: Conversation, card: ModelCard): readonly number[] {
+  const segments = card.render(conversation);
+  const bytes = segments.reduce((sum, { kind, text }) => sum + (kind === 'text' ? Buffer.byteLength(text) : 0), 0);
+  const least = Math.ceil(bytes / card.tokenizer.longestPiece);
+  if (least > card.contextWindow) throw tooLong(card, `at least ${least}`);
+  return card.tokenizer.encodeSegments(segments);
+}
+
+function tooLong(card: ModelCard, tokens: string): Refusal {
+  const message = `this model's maximum context length is ${card.contextWindow} tokens, the prompt holds ${tokens}`;
+  return new Refusal(400, 'context_length_exceeded', message, 'messages');
 }
 
 function checked<T>(schema: z.ZodType<T>, body: unknown): T {

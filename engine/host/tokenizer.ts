@@ -19,8 +19,12 @@ export class Tokenizer {
   readonly vocabulary: Vocabulary;
   readonly #words = new Map<string, readonly number[]>();
 
+  /** Bytes of the longest ordinary token: n bytes of text are at least n / longestPiece tokens. */
+  readonly longestPiece: number;
+
   constructor(vocabulary: Vocabulary) {
     this.vocabulary = vocabulary;
+    this.longestPiece = vocabulary.pieces.reduce((longest, piece) => Math.max(longest, piece.length), 1);
   }
 
   /** Reads the tokenizer files of a checkpoint folder. @throws TokenizerRefused */

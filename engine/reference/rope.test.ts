@@ -45,6 +45,7 @@ describe('YaRN', () => {
   it('DeepSeek-V2-Lite scales by mscale 0.707', () => {
     const rope = buildRope({
       ...deepseek,
+      // biome-ignore lint/suspicious/noApproximativeNumericConstant: the model's config says 0.707, not √½
       yarn: { ...yarn, factor: 40, betaFast: 32, mscale: 0.707, mscaleAllDim: 0.707 },
     });
     expect(rope.softmaxScale).toBeCloseTo(0.114721387, 8);
