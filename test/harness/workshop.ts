@@ -39,6 +39,8 @@ export type BackEnd = 'postgres' | 'redis';
 /** What a test worker may be given. */
 export type WorkerGiven = {
   readonly fastPath?: boolean;
+  /** Another Redis than the workshop's. */
+  readonly redisUrl?: string;
   readonly concurrency?: number;
   readonly allow?: readonly AllowedPlace[];
 };
@@ -131,15 +133,11 @@ export class Workshop {
   }
 
   /** A way to the queue, closed with the workshop. */
-  async dispatch(): Promise<Dispatch> {
+  async dispatch(redisUrl = this.redisUrl): Promise<Dispatch> {
     const warn = (message: string) => this.warnings.push(message);
-    const dispatch = await openDispatch({
-      database: this.database,
-      clock: systemClock,
-      warn,
-      prefix: this.prefix,
-      ...(this.redisUrl === undefined ? {} : { redisUrl: this.redisUrl }),
-    });
+    const place = redisUrl === undefined ? {} : { redisUrl };
+    const { database, prefix } = this;
+    const dispatch = await openDispatch({ database, clock: systemClock, warn, prefix, ...place });
     this.#dispatches.push(dispatch);
     return dispatch;
   }
@@ -148,7 +146,7 @@ export class Workshop {
   async worker(given: WorkerGiven = {}): Promise<RunningWorker> {
     const worker = await startWorker({
       database: this.database,
-      dispatch: await this.dispatch(),
+      dispatch: await this.dispatch(given.redisUrl),
       clock: systemClock,
       concurrency: given.concurrency ?? 8,
       fastPath: given.fastPath ?? true,

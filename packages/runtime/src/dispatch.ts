@@ -19,9 +19,9 @@ export const QUEUE_NAME = 'steps';
 const SHAKY_MS = 15_000;
 
 /** How long a ring may take before the queue counts as unreachable. */
-const RING_MS = 3_000;
-/** After a ring that failed nobody waits for the next ones; the sweep asks the queue again and again. */
-const DOWN_MS = 2_000;
+const RING_MS = 2_000;
+/** After a ring that failed the queue is not asked for so long; till then sweepers do what they can themselves. */
+const DOWN_MS = 5_000;
 
 /** What takes a hint. It must not throw; its promise ends when the step, and what the worker kept after it, has ended. */
 export type HintHandler = (hint: StepHint) => Promise<void>;
@@ -143,12 +143,13 @@ class BullDispatch implements Dispatch {
   }
 
   async ring(hints: readonly StepHint[]): Promise<void> {
-    if (this.#options.clock.elapsed() < this.#downUntil) return;
+    if (this.#isDown()) return;
     await this.#add(hints, 0);
   }
 
   async ringAgain(hints: readonly StepHint[]): Promise<readonly StepHint[]> {
     if (hints.length === 0) return [];
+    if (this.#isDown()) return hints;
     if (!(await this.#add(hints, 0))) return hints;
     if (this.#options.clock.elapsed() < this.#shakyUntil) return hints;
     const active = await this.#reach(() => this.#parts.queue.getActive());
@@ -205,6 +206,10 @@ class BullDispatch implements Dispatch {
     } finally {
       given.abort();
     }
+  }
+
+  #isDown(): boolean {
+    return this.#options.clock.elapsed() < this.#downUntil;
   }
 
   #missed(why: string): void {

@@ -111,7 +111,7 @@ async function stream(response: ServerResponse, request: SeenRequest, reply: Scr
     if (at % 8 === 0) await turnOfTheLoop();
   }
   choose({ delta: {}, finish_reason: reply.finish ?? (reply.calls?.length ? 'tool_calls' : 'stop') });
-  const prompt_tokens = promptTokens(request);
+  const prompt_tokens = promptTokens(request) + skip;
   send({
     choices: [],
     usage: {
@@ -141,6 +141,18 @@ export const promptTokens = (request: Pick<SeenRequest, 'messages'>): number =>
     0,
   );
 
+async function answerChat(model: ScriptedModel, body: SeenRequest, response: ServerResponse): Promise<void> {
+  model.requests.push(body);
+  response.on('close', () => {
+    if (!response.writableFinished) model.closed.count += 1;
+  });
+  const reply = await model.script(body, model.requests.length);
+  if (reply.status !== undefined)
+    return void response.writeHead(reply.status, { 'content-type': 'application/json' }).end(reply.body ?? '');
+  if (reply.raw) return sendRaw(response, reply.raw);
+  await stream(response, body, reply);
+}
+
 /** Starts a server that answers by `script`. */
 export async function startScriptedModel(script: Script): Promise<ScriptedModel> {
   const server = createServer((request, response) => {
@@ -155,15 +167,7 @@ export async function startScriptedModel(script: Script): Promise<ScriptedModel>
           .writeHead(200, { 'content-type': 'application/json' })
           .end(JSON.stringify({ count: promptTokens(body), tokens: [] }));
       }
-      model.requests.push(body);
-      response.on('close', () => {
-        if (!response.writableFinished) model.closed.count += 1;
-      });
-      const reply = await model.script(body, model.requests.length);
-      if (reply.status !== undefined)
-        return void response.writeHead(reply.status, { 'content-type': 'application/json' }).end(reply.body ?? '');
-      if (reply.raw) return sendRaw(response, reply.raw);
-      await stream(response, body, reply);
+      await answerChat(model, body, response);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

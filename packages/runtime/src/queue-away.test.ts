@@ -1,0 +1,49 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { eventually } from '../../../test/harness/database.ts';
+import { draw, openWorkshop, type Workshop } from '../../../test/harness/workshop.ts';
+
+/* The queue is a doorbell: with nobody to ring it, work goes on by the sweep. */
+
+const start = { id: 'start', type: 'trigger.manual' };
+const code = (id: string, body: string) => ({ id, type: 'code', config: { code: body } });
+const DIAMOND = draw({
+  nodes: [start, code('a', 'return 1;'), code('b', 'return 2;'), code('c', 'return 3;'), code('d', 'return 4;')],
+  edges: ['start > a', 'a > b', 'a > c', 'b > d', 'c > d'],
+});
+
+let shop: Workshop;
+beforeEach(async () => {
+  shop = await openWorkshop('postgres');
+});
+afterEach(() => shop.close());
+
+test('with a Redis that nobody answers at, sweepers claim due steps themselves', async () => {
+  await shop.worker({ redisUrl: 'redis://127.0.0.1:1', fastPath: false });
+  const events = await shop.events(await shop.start(DIAMOND));
+  expect(events.at(-1)).toMatchObject({ kind: 'run.succeeded', data: { output: { inline: 4 } } });
+  expect(events.filter((event) => event.kind === 'step.started')).toHaveLength(4);
+  expect(shop.warnings.some((warning) => warning.startsWith('queue'))).toBe(true);
+});
+
+test('when all connections to the database are cut, workers come back and the run ends', async () => {
+  const worker = await shop.worker({ fastPath: false });
+  const ids = Array.from({ length: 20 }, (_, i) => `s${i}`);
+  const line = draw({
+    nodes: [start, ...ids.map((id) => code(id, 'return 1;'))],
+    edges: ids.map((id, i) => `${i === 0 ? 'start' : `s${i - 1}`} > ${id}`),
+  });
+  const run = await shop.start(line);
+  await eventually('five steps done', async () => {
+    const done = (await shop.database.journal.events(run, { after: 0 })).filter(
+      (event) => event.kind === 'step.succeeded',
+    );
+    return done.length >= 5 ? true : null;
+  });
+  await shop.test.sql(
+    'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+  );
+  const events = await shop.events(run);
+  expect(events.at(-1)?.kind).toBe('run.succeeded');
+  expect(events.filter((event) => event.kind === 'step.succeeded').map((event) => event.stepKey)).toEqual(ids);
+  expect(worker.busy()).toBe(0);
+}, 60_000);
