@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { classify, isConnectionLost, sqlState } from './errors.ts';
+import { classify, isConnectionLost, JournalError, sqlState } from './errors.ts';
 import type { System } from './system.ts';
 
 const APP_ROLE = 'switchyard_app';
@@ -70,21 +70,30 @@ async function connect(config: pg.ClientConfig): Promise<pg.Client> {
   return client;
 }
 
+/** No such role; not a member of it; a pooler that takes no start-up options. */
+const NO_ROLE: ReadonlySet<string | null> = new Set(['22023', '42501', '08P01']);
+
 /** True when the login may work as the app role and the role has its grants in this database. */
 async function canUseAppRole(config: pg.ClientConfig): Promise<boolean> {
   let client: pg.Client;
   try {
     client = await connect(config);
   } catch (error) {
-    if (sqlState(error) === null || sqlState(error)?.startsWith('57') === true || sqlState(error) === '53300')
-      throw error;
-    return false; // no such role, not a member of it, or a pooler that refuses start-up options
+    if (NO_ROLE.has(sqlState(error))) return false;
+    throw error;
   }
   try {
-    const { rows } = await client.query<{ granted: boolean }>(
-      "select has_table_privilege('event', 'select') as granted",
+    // without the table the answer is null: the catalogue has no row to test
+    const { rows } = await client.query<{ granted: boolean | null }>(
+      "select has_table_privilege(to_regclass('event'), 'select') as granted",
     );
-    return rows[0]?.granted === true;
+    const [row] = rows;
+    if (row?.granted === null) {
+      throw new JournalError('not_migrated', 'the database has no tables of Switchyard', {
+        hint: 'run `switchyard migrate` first',
+      });
+    }
+    return row?.granted === true;
   } finally {
     await client.end().catch(quiet);
   }
@@ -92,7 +101,7 @@ async function canUseAppRole(config: pg.ClientConfig): Promise<boolean> {
 
 /**
  * Finds out, with one connection, whether the product can work as the app role; waits up to `patienceMs` for a server that
- * is starting. Throws `database_unavailable` after that.
+ * is starting. Throws `database_unavailable` after that, `not_migrated` at once.
  */
 export async function openConnector(options: {
   readonly url: string;

@@ -18,7 +18,7 @@ const PATIENCE_MS = 30_000;
 
 /**
  * Opens a migrated database, waiting up to half a minute for one that is starting. Works as the role `switchyard_app` where the
- * login may, else with the login's own rights (and says so by `warn`). Throws `database_unavailable`.
+ * login may, else with the login's own rights (and says so by `warn`). Throws `database_unavailable`, `not_migrated`.
  * Duty: `close` before the process ends; bells not yet rung are then rung.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {

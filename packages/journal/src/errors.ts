@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   migration_edited: 'stop',
   migration_failed: 'stop',
   database_newer: 'stop',
+  not_migrated: 'stop',
 } as const satisfies Record<string, ErrorNext>;
 
 /** A code of ERROR_CODES. */

@@ -244,6 +244,21 @@ describe('append', () => {
     ]);
   });
 
+  it('wakes only what waits', async () => {
+    const runId = await startRun(bench, ['a', 'b']);
+    const a = await claimFirst(bench.database, runId, 'a', worker.id);
+    const woken = { kind: 'step.woken', data: {}, stepKey: 'a' } as const;
+    const wake = appendOf(runId, null, [woken], { version: 1, touch: [{ stepKey: 'a', epoch: 1, to: 'due' }] });
+    expect((await journal().append(wake)).outcome).toBe('behind');
+    const waiting = { kind: 'step.waiting', data: { reason: 'webhook' }, stepKey: 'a' } as const;
+    await journal().append(appendOf(runId, a, [waiting], { version: 1, seen: 2, ownState: { state: 'waiting' } }));
+    expect((await journal().append({ ...wake, version: 2 })).outcome).toBe('done');
+    expect(await journal().claim({ runId, stepKey: 'a', epoch: 2, worker: worker.id, seen: 0 })).toMatchObject({
+      outcome: 'claimed',
+      epoch: 3,
+    });
+  });
+
   it('finishes a due pure step unclaimed, once: the other of two racers has lost', async () => {
     const runId = await startRun(bench, ['p']);
     const pure = (id: number) =>

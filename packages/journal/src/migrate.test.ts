@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test/harness/database.ts';
+import { openDatabase } from './database.ts';
 import { migrate } from './migrate.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
@@ -32,6 +33,12 @@ const addMigration = (name: string, sql: string): void => {
 };
 
 describe('migrate', () => {
+  it('must have run before a database is opened', async () => {
+    await expect(openDatabase({ url: test.url, applicationName: 'test' })).rejects.toMatchObject({
+      code: 'not_migrated',
+    });
+  });
+
   it('applies once, also when three processes start together', async () => {
     const answers = await Promise.all([run(), run(), run()]);
     expect(answers.filter((answer) => answer.applied.length > 0)).toHaveLength(1);

@@ -92,8 +92,8 @@ begin
                   when p_version <> r.version then 'behind' end;
   if outcome is null and p_touch <> '{}' then
     perform from step where run_id = p_run and key = any (p_touch) order by key for no key update;
-    if cardinality(p_touch) <> (select count(*) from step t join unnest(p_touch, p_touch_epoch) x(key, epoch) on t.key = x.key and t.epoch = x.epoch
-                                 where t.run_id = p_run and t.state in ('queued', 'running', 'waiting')) then outcome := 'behind'; end if;
+    if cardinality(p_touch) <> (select count(*) from step t join unnest(p_touch, p_touch_epoch, p_touch_to) x(key, epoch, to_state) on t.key = x.key and t.epoch = x.epoch
+                                 where t.run_id = p_run and (t.state = 'waiting' or t.state in ('queued', 'running') and x.to_state <> 'due')) then outcome := 'behind'; end if;
   end if;
   if outcome is null and p_step is not null then                                             -- the fence
     update step set n = coalesce(p_n, 0) + 1, epoch = p_epoch + (p_n is null)::int, state = coalesce(p_state, state), rung_at = null,
@@ -234,17 +234,24 @@ begin
     from (values (1)) alive(one) left join (step s join run r on r.id = s.run_id) on s.owner = p_worker;
 end $$;
 
--- bury: whoever calls a worker dead holds that worker's own lock until he commits, or its time is up.
+-- bury: whoever calls a worker dead holds that worker's own lock until he commits, or its time is up. A living worker is looked
+-- at without a row lock: four looks a second would each write a page.
 create function bury(p_worker int) returns boolean language plpgsql as $$
-declare w record;
+declare w record; v_free boolean := false;
 begin
-  select server, alive_until, free_since into w from worker where id = p_worker and dead_at is null for no key update skip locked;
+  select server, alive_until into w from worker where id = p_worker and dead_at is null;
   if not found then return false; end if;
   if w.alive_until > clock_timestamp() then
     if w.server <> pg_postmaster_start_time() then return false; end if;                     -- restart, failover or pooler: wait for the time-out
-    if not pg_try_advisory_xact_lock(21337, p_worker) then return false; end if;
+    v_free := pg_try_advisory_xact_lock(21337, p_worker);
+    if not v_free then return false; end if;                                                 -- its session lives
+  end if;
+  select server, alive_until, free_since into w from worker where id = p_worker and dead_at is null for no key update skip locked;
+  if not found then return false; end if;
+  if w.alive_until > clock_timestamp() then                                                  -- two looks: a worker that attaches again clears the first
+    if not v_free then return false; end if;                                                 -- it has just pulsed
     if w.free_since is null then update worker set free_since = clock_timestamp() where id = p_worker; return false; end if;
-    if w.free_since > clock_timestamp() - interval '250 ms' then return false; end if;       -- two looks: a worker that attaches again clears the first
+    if w.free_since > clock_timestamp() - interval '250 ms' then return false; end if;
   end if;
   update worker set dead_at = clock_timestamp() where id = p_worker;
   return true;
@@ -348,7 +355,9 @@ begin
   update schedule set next_fire = p_next, last_fire = p_fire_at where id = p_schedule and next_fire = p_fire_at and enabled;
   if not found then outcome := 'taken'; return; end if;
   insert into firing (schedule_id, project_id, fire_at, outcome, run_id)
-    select p_schedule, s.project_id, p_fire_at, case when p_run is null then 'missed' else 'fired' end, p_run from schedule s where s.id = p_schedule;
+    select p_schedule, s.project_id, p_fire_at, case when p_run is null then 'missed' else 'fired' end, p_run from schedule s where s.id = p_schedule
+    on conflict do nothing;
+  if not found then outcome := 'taken'; return; end if;                                      -- this time was fired before the schedule was edited
   if p_run is null then outcome := 'missed'; return; end if;
   select s.outcome, s.run_id, s.run_seq into outcome, run_id, run_seq from start_run(p_run, p_project, p_pipeline, p_revision, true, p_dedup, p_node, p_trigger,
     p_kinds, p_keys, p_data, p_open, p_run_state, p_sha, p_media, p_bytes) s;

@@ -223,6 +223,9 @@ describe('schedules', () => {
     });
     const stale = { ...firing(), start: startOf(bench, ['a'], { pipelineId: pipeline.id }) };
     expect(await catalog().schedules.fire(stale)).toEqual({ outcome: 'stale_revision' });
+    await bench.test.sql('update schedule set next_fire = $2 where id = $1', [id, first]); // edited so that a fired time comes again
+    expect((await catalog().schedules.fire(firing())).outcome).toBe('taken');
+    expect((await catalog().schedules.list({ pipelineId: pipeline.id }))[0]?.nextFire).toBe(second);
     expect(await bench.test.sql('select outcome from firing where schedule_id = $1 order by fire_at', [id])).toEqual([
       { outcome: 'fired' },
       { outcome: 'missed' },
