@@ -8,7 +8,8 @@ const SERVER = 'http://127.0.0.1:7070';
 const withoutZodLocales: Plugin = {
   name: 'without-zod-locales',
   enforce: 'pre',
-  resolveId: (source, importer) => (source === '../locales/index.js' && importer?.includes('/zod/') === true ? '\0zod-locales' : null),
+  resolveId: (source, importer) =>
+    source === '../locales/index.js' && importer?.includes('/zod/') === true ? '\0zod-locales' : null,
   load: (id) => (id === '\0zod-locales' ? 'export {};' : null),
 };
 

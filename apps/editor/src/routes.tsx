@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, redirect } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, Link, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { Map as MapIcon } from 'lucide-react';
 import { PipelinesPage } from './pipelines/PipelinesPage.tsx';
 import { PipelineRunsPage, RunsPage } from './runs/RunsPage.tsx';
@@ -12,18 +12,25 @@ import { Empty, Trouble } from './ui/Empty.tsx';
 
 type Search = Readonly<Record<string, unknown>>;
 
-const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : undefined);
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : undefined;
 
 const TABS: readonly StepTab[] = ['input', 'output', 'error', 'turns'];
 
 const root = createRootRoute({
   component: Shell,
   notFoundComponent: () => (
-    <Empty icon={<MapIcon size={22} />} title="There is no such page" text="The address may be misspelt, or what was here is gone.">
+    <Empty
+      icon={<MapIcon size={22} />}
+      title="There is no such page"
+      text="The address may be misspelt, or what was here is gone."
+    >
       <Link to="/pipelines">To the pipelines</Link>
     </Empty>
   ),
-  errorComponent: ({ error, reset }) => <Trouble error={error instanceof Error ? error : new Error(String(error))} retry={reset} />,
+  errorComponent: ({ error, reset }) => (
+    <Trouble error={error instanceof Error ? error : new Error(String(error))} retry={reset} />
+  ),
 });
 
 const index = createRoute({
@@ -46,19 +53,31 @@ const editor = createRoute({
   component: lazyRouteComponent(() => import('./pipelines/EditorPage.tsx'), 'EditorPage'),
 });
 
-const pipelineRuns = createRoute({ getParentRoute: () => root, path: '/pipelines/$pid/runs', component: PipelineRunsPage });
+const pipelineRuns = createRoute({
+  getParentRoute: () => root,
+  path: '/pipelines/$pid/runs',
+  component: PipelineRunsPage,
+});
 
 const runs = createRoute({ getParentRoute: () => root, path: '/runs', component: RunsPage });
 
 /** What a run's address may hold: the step shown, which part of it, and a turn to go to. */
-export type RunSearch = { readonly step?: string | undefined; readonly tab?: StepTab | undefined; readonly turn?: number | undefined };
+export type RunSearch = {
+  readonly step?: string | undefined;
+  readonly tab?: StepTab | undefined;
+  readonly turn?: number | undefined;
+};
 
 const run = createRoute({
   getParentRoute: () => root,
   path: '/runs/$rid',
   validateSearch: (search: Search): RunSearch => {
     const turn = Number(search['turn']);
-    return { step: text(search['step']), tab: TABS.find((tab) => tab === search['tab']), turn: Number.isInteger(turn) && turn > 0 ? turn : undefined };
+    return {
+      step: text(search['step']),
+      tab: TABS.find((tab) => tab === search['tab']),
+      turn: Number.isInteger(turn) && turn > 0 ? turn : undefined,
+    };
   },
   component: lazyRouteComponent(() => import('./runs/RunPage.tsx'), 'RunPage'),
 });
@@ -66,14 +85,23 @@ const run = createRoute({
 const models = createRoute({
   getParentRoute: () => root,
   path: '/settings/models',
-  validateSearch: (search: Search): { readonly add?: boolean | undefined } => ({ add: search['add'] === true ? true : undefined }),
+  validateSearch: (search: Search): { readonly add?: boolean | undefined } => ({
+    add: search['add'] === true ? true : undefined,
+  }),
   component: lazyRouteComponent(() => import('./settings/ModelsPage.tsx'), 'ModelsPage'),
 });
 
-const keys = createRoute({ getParentRoute: () => root, path: '/settings/keys', component: lazyRouteComponent(() => import('./settings/KeysPage.tsx'), 'KeysPage') });
+const keys = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/keys',
+  component: lazyRouteComponent(() => import('./settings/KeysPage.tsx'), 'KeysPage'),
+});
 
 /** The router of the editor. */
-export const router = createRouter({ routeTree: root.addChildren([index, pipelines, editor, pipelineRuns, runs, run, models, keys]), defaultPreload: 'intent' });
+export const router = createRouter({
+  routeTree: root.addChildren([index, pipelines, editor, pipelineRuns, runs, run, models, keys]),
+  defaultPreload: 'intent',
+});
 
 declare module '@tanstack/react-router' {
   interface Register {

@@ -24,4 +24,7 @@ export function every(run: () => void, ms: number): () => void {
 export const ask = (address: string, options: RequestInit): Promise<Response> => fetch(address, options);
 
 /** An unguessable word of 22 letters and digits, for addresses. */
-export const secretWord = (): string => Array.from(crypto.getRandomValues(new Uint8Array(22)), (byte) => 'abcdefghijkmnpqrstuvwxyz23456789'[byte % 32]).join('');
+export const secretWord = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(22)), (byte) => 'abcdefghijkmnpqrstuvwxyz23456789'[byte % 32]).join(
+    '',
+  );

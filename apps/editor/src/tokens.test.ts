@@ -29,7 +29,16 @@ const TEXTS = ['text', 'muted', 'accent', 'queued', 'running', 'waiting', 'succe
 describe('tokens', () => {
   it.each([':root {', ':root[data-theme="dark"]'])('have a contrast of 4.5:1 in %s', (selector) => {
     const theme = tokens(selector);
-    const pairs = [...TEXTS.flatMap((text) => [[text, 'surface'], [text, 'bg']]), ['on-accent', 'accent'], ['text', 'accent-soft'], ['text', 'waiting-soft'], ['failed', 'failed-soft']];
+    const pairs = [
+      ...TEXTS.flatMap((text) => [
+        [text, 'surface'],
+        [text, 'bg'],
+      ]),
+      ['on-accent', 'accent'],
+      ['text', 'accent-soft'],
+      ['text', 'waiting-soft'],
+      ['failed', 'failed-soft'],
+    ];
     for (const [text = '', ground = ''] of pairs) {
       const [a, b] = [theme.get(text), theme.get(ground)];
       if (a === undefined || b === undefined) throw new Error(`no token ${text} or ${ground}`);

@@ -54,16 +54,29 @@ async function reach(path: string, options: RequestOptions): Promise<Response> {
     });
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
-    throw new ApiError(0, 'unreachable', 'The server cannot be reached.', { hint: 'Is it running? It answers on the address in the browser’s bar.' });
+    throw new ApiError(0, 'unreachable', 'The server cannot be reached.', {
+      hint: 'Is it running? It answers on the address in the browser’s bar.',
+    });
   }
 }
 
 function refusal(status: number, text: string): ApiError {
   try {
     const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed !== null && 'error' in parsed && typeof parsed.error === 'object' && parsed.error !== null) {
+    if (
+      typeof parsed === 'object' &&
+      parsed !== null &&
+      'error' in parsed &&
+      typeof parsed.error === 'object' &&
+      parsed.error !== null
+    ) {
       const body = parsed.error as Record<string, unknown>;
-      return new ApiError(status, String(body['code'] ?? 'error'), String(body['message'] ?? `The server answered ${status}.`), body);
+      return new ApiError(
+        status,
+        String(body['code'] ?? 'error'),
+        String(body['message'] ?? `The server answered ${status}.`),
+        body,
+      );
     }
   } catch {
     // Not JSON: a proxy's page. Said below.

@@ -45,7 +45,11 @@ export type PipelineDetail = {
 };
 
 /** A run with the revision it pins and the last seq of its journal. */
-export type RunDetail = { readonly run: RunSummary; readonly revision: { readonly id: string; readonly number: number | null; readonly document: PipelineDocument }; readonly seq: number };
+export type RunDetail = {
+  readonly run: RunSummary;
+  readonly revision: { readonly id: string; readonly number: number | null; readonly document: PipelineDocument };
+  readonly seq: number;
+};
 
 /** A model the agent steps can use. The key is never sent back, only whether there is one. */
 export type Connection = {
@@ -59,10 +63,18 @@ export type Connection = {
 };
 
 /** What a person fills in for a connection. An absent key leaves the stored one. */
-export type ConnectionInput = Pick<Connection, 'name' | 'baseUrl' | 'modelId' | 'dialect'> & { readonly apiKey?: string };
+export type ConnectionInput = Pick<Connection, 'name' | 'baseUrl' | 'modelId' | 'dialect'> & {
+  readonly apiKey?: string;
+};
 
 /** Who is using this browser, and the key that local clients may use. */
-export type Session = { readonly project: string; readonly user: string; readonly version: string; readonly key: string | null; readonly publicUrl?: string };
+export type Session = {
+  readonly project: string;
+  readonly user: string;
+  readonly version: string;
+  readonly key: string | null;
+  readonly publicUrl?: string;
+};
 
 /** One page of a list and how to ask for the next. */
 export type Page<T> = { readonly items: readonly T[]; readonly next: string | null };
@@ -71,7 +83,8 @@ export type Page<T> = { readonly items: readonly T[]; readonly next: string | nu
 export const session = (): Promise<Session> => request('/api/session');
 
 /** `GET /api/node-types`. */
-export const nodeTypes = async (): Promise<readonly NodeTypeEntry[]> => listIn<NodeTypeEntry>(await request('/api/node-types'));
+export const nodeTypes = async (): Promise<readonly NodeTypeEntry[]> =>
+  listIn<NodeTypeEntry>(await request('/api/node-types'));
 
 /** Pipelines, most recently changed first. */
 export const pipelines = async (query: string): Promise<readonly PipelineSummary[]> =>
@@ -81,20 +94,30 @@ export const pipelines = async (query: string): Promise<readonly PipelineSummary
 export const pipeline = (id: string): Promise<PipelineDetail> => request(`/api/pipelines/${id}`);
 
 /** Makes a pipeline; an absent document is an empty one. */
-export const createPipeline = (body: { readonly name: string; readonly document?: PipelineDocument }): Promise<PipelineDetail> =>
-  request('/api/pipelines', { method: 'POST', body });
+export const createPipeline = (body: {
+  readonly name: string;
+  readonly document?: PipelineDocument;
+}): Promise<PipelineDetail> => request('/api/pipelines', { method: 'POST', body });
 
 /** Deletes a pipeline. Its runs stay readable. */
 export const deletePipeline = (id: string): Promise<null> => request(`/api/pipelines/${id}`, { method: 'DELETE' });
 
 /** Sends a draft; never throws for what saving must handle. */
-export async function saveDraft(id: string, draft: { readonly name: string; readonly document: PipelineDocument }, version: number): Promise<SendOutcome> {
+export async function saveDraft(
+  id: string,
+  draft: { readonly name: string; readonly document: PipelineDocument },
+  version: number,
+): Promise<SendOutcome> {
   try {
-    const answer = await request<{ readonly version: number }>(`/api/pipelines/${id}/draft`, { method: 'PUT', body: draft, ifMatch: version });
+    const answer = await request<{ readonly version: number }>(`/api/pipelines/${id}/draft`, {
+      method: 'PUT',
+      body: draft.name.trim() === '' ? { document: draft.document } : draft,
+      ifMatch: version,
+    });
     return { outcome: 'accepted', version: answer.version };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (error.code === 'unreachable') return { outcome: 'unreachable' };
+    if (error.code === 'unreachable' || error.status >= 500) return { outcome: 'unreachable' };
     if (error.status === 412) return { outcome: 'conflict', theirs: await current(id, error) };
     return { outcome: 'refused', message: error.message };
   }
@@ -102,7 +125,8 @@ export async function saveDraft(id: string, draft: { readonly name: string; read
 
 async function current(id: string, error: ApiError): Promise<Theirs> {
   const body = error.body['current'];
-  if (typeof body === 'object' && body !== null && 'document' in body && 'version' in body && 'name' in body) return body as Theirs;
+  if (typeof body === 'object' && body !== null && 'document' in body && 'version' in body && 'name' in body)
+    return body as Theirs;
   const { name, document, version } = await pipeline(id);
   return { name, document, version };
 }
@@ -112,18 +136,30 @@ export const publish = (id: string, version: number): Promise<{ readonly id: str
   request(`/api/pipelines/${id}/publish`, { method: 'POST', ifMatch: version, body: {} });
 
 /** A frozen revision. */
-export const revision = (id: string): Promise<{ readonly id: string; readonly number: number | null; readonly document: PipelineDocument }> =>
+export const revision = (
+  id: string,
+): Promise<{ readonly id: string; readonly number: number | null; readonly document: PipelineDocument }> =>
   request(`/api/revisions/${id}`);
 
 /** Starts a run of the draft. */
-export const startRun = (id: string, body: { readonly source: 'draft' | 'published'; readonly trigger?: string; readonly input: unknown }): Promise<{ readonly runId: string }> =>
-  request(`/api/pipelines/${id}/runs`, { method: 'POST', body });
+export const startRun = (
+  id: string,
+  body: { readonly source: 'draft' | 'published'; readonly trigger?: string; readonly input: unknown },
+): Promise<{ readonly runId: string }> => request(`/api/pipelines/${id}/runs`, { method: 'POST', body });
 
 /** Runs, newest first, one page. */
-export async function runs(filter: { readonly pipeline?: string; readonly state?: string; readonly after?: string; readonly limit?: number }): Promise<Page<RunSummary>> {
+export async function runs(filter: {
+  readonly pipeline?: string;
+  readonly state?: string;
+  readonly after?: string;
+  readonly limit?: number;
+}): Promise<Page<RunSummary>> {
   const answer = await request<unknown>(`/api/runs${search({ ...filter, limit: String(filter.limit ?? 50) })}`);
   const items = listIn<RunSummary>(answer);
-  const next = typeof answer === 'object' && answer !== null && 'next' in answer && typeof answer.next === 'string' ? answer.next : null;
+  const next =
+    typeof answer === 'object' && answer !== null && 'next' in answer && typeof answer.next === 'string'
+      ? answer.next
+      : null;
   return { items, next };
 }
 
@@ -131,31 +167,43 @@ export async function runs(filter: { readonly pipeline?: string; readonly state?
 export const run = (id: string): Promise<RunDetail> => request(`/api/runs/${id}`);
 
 /** Events after a seq, in order; `next` is null at the end of what there is. */
-export const runEvents = (id: string, after: number, limit = 1000): Promise<{ readonly events: readonly JournalEvent[]; readonly next: number | null }> =>
+export const runEvents = (
+  id: string,
+  after: number,
+  limit = 1000,
+): Promise<{ readonly events: readonly JournalEvent[]; readonly next: number | null }> =>
   request(`/api/runs/${id}/events?after=${after}&limit=${limit}`);
 
 /** Asks a run to stop. */
-export const cancelRun = (id: string): Promise<{ readonly state: string }> => request(`/api/runs/${id}/cancel`, { method: 'POST', body: {} });
+export const cancelRun = (id: string): Promise<{ readonly state: string }> =>
+  request(`/api/runs/${id}/cancel`, { method: 'POST', body: {} });
 
 /** The text of a stored value that is too large for its event. */
-export const blobText = (sha256: string, runId: string, signal?: AbortSignal): Promise<string> => requestText(`/api/blobs/${sha256}?run=${runId}`, signal);
+export const blobText = (sha256: string, runId: string, signal?: AbortSignal): Promise<string> =>
+  requestText(`/api/blobs/${sha256}?run=${runId}`, signal);
 
 /** Model connections, the default first. */
-export const connections = async (): Promise<readonly Connection[]> => listIn<Connection>(await request('/api/connections'));
+export const connections = async (): Promise<readonly Connection[]> =>
+  listIn<Connection>(await request('/api/connections'));
 
 /** Adds or changes a connection. */
 export const saveConnection = (id: string | null, body: ConnectionInput): Promise<Connection> =>
-  id === null ? request('/api/connections', { method: 'POST', body }) : request(`/api/connections/${id}`, { method: 'PUT', body });
+  id === null
+    ? request('/api/connections', { method: 'POST', body })
+    : request(`/api/connections/${id}`, { method: 'PUT', body });
 
 /** Deletes a connection. */
 export const deleteConnection = (id: string): Promise<null> => request(`/api/connections/${id}`, { method: 'DELETE' });
 
 /** Asks the model behind a connection for one short answer. */
-export const testConnection = (id: string): Promise<{ readonly ok: boolean; readonly message?: string; readonly ms?: number }> =>
+export const testConnection = (
+  id: string,
+): Promise<{ readonly ok: boolean; readonly message?: string; readonly ms?: number }> =>
   request(`/api/connections/${id}/test`, { method: 'POST', body: {} });
 
 /** Makes a connection the one that agent steps use when they name none. */
-export const makeDefault = (id: string): Promise<unknown> => request(`/api/connections/${id}/default`, { method: 'POST', body: {} });
+export const makeDefault = (id: string): Promise<unknown> =>
+  request(`/api/connections/${id}/default`, { method: 'POST', body: {} });
 
 /** API keys without their secrets. */
 export const apiKeys = async (): Promise<readonly ApiKey[]> => listIn<ApiKey>(await request('/api/keys'));
@@ -164,14 +212,16 @@ export const apiKeys = async (): Promise<readonly ApiKey[]> => listIn<ApiKey>(aw
 export type ApiKey = { readonly id: string; readonly name: string; readonly createdAt: string };
 
 /** Makes a key; its text is shown this once. */
-export const createKey = (name: string): Promise<{ readonly id: string; readonly key: string }> => request('/api/keys', { method: 'POST', body: { name } });
+export const createKey = (name: string): Promise<{ readonly id: string; readonly key: string }> =>
+  request('/api/keys', { method: 'POST', body: { name } });
 
 /** Deletes a key; clients that use it are refused from then on. */
 export const deleteKey = (id: string): Promise<null> => request(`/api/keys/${id}`, { method: 'DELETE' });
 
 const search = (values: Readonly<Record<string, string | number | undefined>>): string => {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(values)) if (value !== undefined && value !== '') query.set(name, String(value));
+  for (const [name, value] of Object.entries(values))
+    if (value !== undefined && value !== '') query.set(name, String(value));
   const text = query.toString();
   return text === '' ? '' : `?${text}`;
 };

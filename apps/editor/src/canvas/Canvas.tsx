@@ -1,8 +1,20 @@
 import '@xyflow/react/dist/style.css';
-import { Background, BackgroundVariant, type Connection, type EdgeTypes, type FinalConnectionState, MiniMap, type NodeTypes, type OnConnect, ReactFlow, type ReactFlowInstance, SelectionMode } from '@xyflow/react';
+import type { Edge, NodeChange } from '@xyflow/react';
+import {
+  Background,
+  BackgroundVariant,
+  type Connection,
+  type EdgeTypes,
+  type FinalConnectionState,
+  MiniMap,
+  type NodeTypes,
+  type OnConnect,
+  ReactFlow,
+  type ReactFlowInstance,
+  SelectionMode,
+} from '@xyflow/react';
 import { type DragEvent, type MouseEvent as ReactMouseEvent, type ReactNode, useCallback } from 'react';
 import { useStore } from 'zustand';
-import type { Edge, NodeChange } from '@xyflow/react';
 import { GRID, type Point } from '../document/edits.ts';
 import css from './canvas.module.css';
 import type { CanvasNode, Flow } from './flow.ts';
@@ -36,7 +48,13 @@ export type CanvasGestures = {
 /** What a dragged palette entry carries. */
 export const DRAG_TYPE = 'application/x-switchyard-node-type';
 
-type Props = { readonly flow: Flow; readonly gestures: CanvasGestures | null; readonly onReady: (instance: ReactFlowInstance<CanvasNode, Edge>) => void; readonly onPaneClick?: () => void; readonly children?: ReactNode };
+type Props = {
+  readonly flow: Flow;
+  readonly gestures: CanvasGestures | null;
+  readonly onReady: (instance: ReactFlowInstance<CanvasNode, Edge>) => void;
+  readonly onPaneClick?: () => void;
+  readonly children?: ReactNode;
+};
 
 /** The canvas: draws a flow, pans, zooms, selects; tells gestures to whoever keeps the document. */
 export function Canvas({ flow, gestures, onReady, onPaneClick, children }: Props) {
@@ -92,7 +110,15 @@ export function Canvas({ flow, gestures, onReady, onPaneClick, children }: Props
       proOptions={PRO}
     >
       <Background variant={BackgroundVariant.Dots} gap={GRID} size={1.2} color="var(--grid)" />
-      {nodes.length > MAP_FROM ? <MiniMap pannable zoomable nodeColor="var(--line-strong)" maskColor="color-mix(in srgb, var(--bg) 70%, transparent)" bgColor="var(--surface)" /> : null}
+      {nodes.length > MAP_FROM ? (
+        <MiniMap
+          pannable
+          zoomable
+          nodeColor="var(--line-strong)"
+          maskColor="color-mix(in srgb, var(--bg) 70%, transparent)"
+          bgColor="var(--surface)"
+        />
+      ) : null}
       {children}
     </ReactFlow>
   );
@@ -110,10 +136,20 @@ function useNodeChanges(flow: Flow, gestures: CanvasGestures | null) {
     (changes: NodeChange<CanvasNode>[]) => {
       const wasDragging = flow.getState().nodes.some((node) => node.dragging);
       flow.changeNodes(changes);
-      const ended = changes.filter((change) => change.type === 'position' && change.dragging === false).map((change) => ('id' in change ? change.id : ''));
+      const ended = changes
+        .filter((change) => change.type === 'position' && change.dragging === false)
+        .map((change) => ('id' in change ? change.id : ''));
       if (ended.length === 0 || gestures === null) return;
       const ids = new Set(ended);
-      gestures.moved(new Map(flow.getState().nodes.filter((node) => ids.has(node.id)).map((node) => [node.id, node.position])), !wasDragging);
+      gestures.moved(
+        new Map(
+          flow
+            .getState()
+            .nodes.filter((node) => ids.has(node.id))
+            .map((node) => [node.id, node.position]),
+        ),
+        !wasDragging,
+      );
     },
     [flow, gestures],
   );

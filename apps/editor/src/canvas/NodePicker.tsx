@@ -41,7 +41,13 @@ export function NodePicker({ catalogue, at, withTriggers, onPick, onClose }: Pro
     event.stopPropagation();
   };
   return (
-    <div ref={root} className={css.picker} data-docked={at === null} style={at === null ? undefined : { left: at.x, top: at.y }} data-testid="node-picker">
+    <div
+      ref={root}
+      className={css.picker}
+      data-docked={at === null}
+      style={at === null ? undefined : { left: at.x, top: at.y }}
+      data-testid="node-picker"
+    >
       <div className={css.search}>
         <Search size={15} aria-hidden />
         <input
@@ -80,7 +86,15 @@ export function NodePicker({ catalogue, at, withTriggers, onPick, onClose }: Pro
   );
 }
 
-function PickerOption({ type, active, onPick }: { readonly type: NodeTypeEntry; readonly active: boolean; readonly onPick: (type: NodeTypeEntry) => void }) {
+function PickerOption({
+  type,
+  active,
+  onPick,
+}: {
+  readonly type: NodeTypeEntry;
+  readonly active: boolean;
+  readonly onPick: (type: NodeTypeEntry) => void;
+}) {
   const option = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (active) option.current?.scrollIntoView({ block: 'nearest' });
@@ -115,10 +129,14 @@ function PickerOption({ type, active, onPick }: { readonly type: NodeTypeEntry; 
 
 function search(catalogue: Catalogue, query: string, withTriggers: boolean): readonly NodeTypeEntry[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-  const matches = (type: NodeTypeEntry): boolean => words.every((word) => `${type.title} ${type.id} ${type.help}`.toLowerCase().includes(word));
-  const byTitle = (type: NodeTypeEntry): number => (words.every((word) => type.title.toLowerCase().includes(word)) ? 0 : 1);
+  const matches = (type: NodeTypeEntry): boolean =>
+    words.every((word) => `${type.title} ${type.id} ${type.help}`.toLowerCase().includes(word));
+  const byTitle = (type: NodeTypeEntry): number =>
+    words.every((word) => type.title.toLowerCase().includes(word)) ? 0 : 1;
   const found = catalogue.list.filter((type) => (withTriggers || type.group !== 'trigger') && matches(type));
-  return ORDER.flatMap((group) => found.filter((type) => type.group === group)).sort((a, b) => (query === '' ? 0 : byTitle(a) - byTitle(b)));
+  return ORDER.flatMap((group) => found.filter((type) => type.group === group)).sort((a, b) =>
+    query === '' ? 0 : byTitle(a) - byTitle(b),
+  );
 }
 
 function useCloseOutside(root: { readonly current: HTMLElement | null }, onClose: () => void): void {

@@ -10,7 +10,13 @@ export const NoteCard = memo(function NoteCard({ id, data: { note }, selected }:
   return (
     <div className={css.note} data-selected={selected}>
       {selected && !readOnly ? (
-        <textarea className="nodrag nowheel" aria-label="Note text" placeholder="Write a note…" value={note.text} onChange={(event) => writeNote(id, event.target.value)} />
+        <textarea
+          className="nodrag nowheel"
+          aria-label="Note text"
+          placeholder="Write a note…"
+          value={note.text}
+          onChange={(event) => writeNote(id, event.target.value)}
+        />
       ) : (
         <p>{note.text === '' ? 'Empty note' : note.text}</p>
       )}

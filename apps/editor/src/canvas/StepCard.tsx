@@ -20,45 +20,76 @@ export const StepCard = memo(function StepCard({ data: { node }, selected }: Nod
   const outputs = outputPorts(catalogue, node);
   return (
     <>
-    <div className={css.card} data-selected={selected} data-state={status?.state ?? 'none'} data-testid={`node-${node.id}`}>
-      <div className={css.cardHead}>
-        <span className={css.cardIcon} data-group={type?.group ?? 'flow'}>
-          <TypeIcon name={type?.icon ?? ''} size={18} />
-        </span>
-        <span className={css.cardText}>
-          <span className={css.cardTitle}>{title}</span>
-          <span className={css.cardType}>
-            {status === undefined ? (
-              title === type?.title ? node.id : (type?.title ?? node.type)
-            ) : (
-              <>
-                <StateMark state={status.state} />
-                {status.note === null ? null : <span className={css.cardNote}>{status.note}</span>}
-              </>
-            )}
+      <div
+        className={css.card}
+        data-selected={selected}
+        data-state={status?.state ?? 'none'}
+        data-testid={`node-${node.id}`}
+      >
+        <div className={css.cardHead}>
+          <span className={css.cardIcon} data-group={type?.group ?? 'flow'}>
+            <TypeIcon name={type?.icon ?? ''} size={18} />
           </span>
-        </span>
-        {problems === undefined ? null : (
-          <span className={css.cardProblems} title={problems.map((problem) => problem.message).join('\n')}>
-            <TriangleAlert size={13} aria-hidden />
-            <span className="visually-hidden">
-              {problems.length} problem{problems.length === 1 ? '' : 's'}
+          <span className={css.cardText}>
+            <span className={css.cardTitle}>{title}</span>
+            <span className={css.cardType}>
+              {status === undefined ? (
+                title === type?.title ? (
+                  node.id
+                ) : (
+                  (type?.title ?? node.type)
+                )
+              ) : (
+                <>
+                  <StateMark state={status.state} />
+                  {status.note === null ? null : <span className={css.cardNote}>{status.note}</span>}
+                </>
+              )}
             </span>
           </span>
-        )}
+          {problems === undefined ? null : (
+            <span className={css.cardProblems} title={problems.map((problem) => problem.message).join('\n')}>
+              <TriangleAlert size={13} aria-hidden />
+              <span className="visually-hidden">
+                {problems.length} problem{problems.length === 1 ? '' : 's'}
+              </span>
+            </span>
+          )}
+        </div>
       </div>
-    </div>
       {inputPorts(catalogue, node).map((port) => (
-        <Handle key={port.name} id={port.name} type="target" position={Position.Left} className={css.handle} style={{ top: 32 }} aria-label={`Input of ${title}`} data-testid={`input-${node.id}`} />
+        <Handle
+          key={port.name}
+          id={port.name}
+          type="target"
+          position={Position.Left}
+          className={css.handle}
+          style={{ top: 32 }}
+          aria-label={`Input of ${title}`}
+          data-testid={`input-${node.id}`}
+        />
       ))}
       {outputs.map((port, index) => (
-        <OutputPort key={port.name} port={port} title={title} nodeId={node.id} top={outputTop(index, outputs.length)} named={outputs.length > 1} />
+        <OutputPort
+          key={port.name}
+          port={port}
+          title={title}
+          nodeId={node.id}
+          top={outputTop(index, outputs.length)}
+          named={outputs.length > 1}
+        />
       ))}
     </>
   );
 });
 
-type PortProps = { readonly port: { readonly name: string; readonly title: string }; readonly title: string; readonly nodeId: string; readonly top: number; readonly named: boolean };
+type PortProps = {
+  readonly port: { readonly name: string; readonly title: string };
+  readonly title: string;
+  readonly nodeId: string;
+  readonly top: number;
+  readonly named: boolean;
+};
 
 function OutputPort({ port, title, nodeId, top, named }: PortProps) {
   return (

@@ -6,7 +6,18 @@ import css from './canvas.module.css';
 import { useCanvas } from './surroundings.ts';
 
 /** An edge. It is marked while its target runs, tinted where the run passed, and offers "+" when it is selected. */
-export const Wire = memo(function Wire({ id, source, target, sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, selected }: EdgeProps<Edge>) {
+export const Wire = memo(function Wire({
+  id,
+  source,
+  target,
+  sourceX,
+  sourceY,
+  targetX,
+  targetY,
+  sourcePosition,
+  targetPosition,
+  selected,
+}: EdgeProps<Edge>) {
   const { readOnly, insertOn } = useCanvas();
   const state = useStatuses(({ byNode }) => wireState(byNode[source]?.state, byNode[target]?.state));
   const [path, x, y] = getBezierPath({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition });

@@ -1,4 +1,4 @@
-import { type Node, parseDocument, type PipelineDocument } from '@switchyard/pipeline';
+import { type Node, type PipelineDocument, parseDocument } from '@switchyard/pipeline';
 import type { Edge, ReactFlowInstance } from '@xyflow/react';
 import { copyText, paste } from '../document/clipboard.ts';
 import type { DraftStore } from '../document/draft-store.ts';
@@ -22,7 +22,12 @@ export type Placement =
   | { readonly kind: 'edge'; readonly edgeId: string };
 
 /** What actions work on. `view` is null until the canvas is drawn. */
-export type Workbench = { readonly draft: DraftStore; readonly flow: Flow; readonly catalogue: Catalogue; readonly view: () => ReactFlowInstance<CanvasNode, Edge> | null };
+export type Workbench = {
+  readonly draft: DraftStore;
+  readonly flow: Flow;
+  readonly catalogue: Catalogue;
+  readonly view: () => ReactFlowInstance<CanvasNode, Edge> | null;
+};
 
 const GAP = 96;
 
@@ -43,7 +48,8 @@ export function middle(bench: Workbench): Point {
 /** A point beside `wanted` where no card lies yet: goes down until there is room. */
 function roomAt(nodes: readonly Node[], wanted: Point): Point {
   let point = wanted;
-  const overlaps = (node: Node): boolean => Math.abs(node.position.x - point.x) < NODE_WIDTH + 16 && Math.abs(node.position.y - point.y) < NODE_HEIGHT + 16;
+  const overlaps = (node: Node): boolean =>
+    Math.abs(node.position.x - point.x) < NODE_WIDTH + 16 && Math.abs(node.position.y - point.y) < NODE_HEIGHT + 16;
   while (nodes.some(overlaps)) point = { x: point.x, y: point.y + NODE_HEIGHT + 32 };
   return point;
 }
@@ -53,7 +59,9 @@ export function defaultPlacement(bench: Workbench): Placement {
   const ids = selection(bench);
   const [only] = documentOf(bench).nodes.filter((node) => ids.has(node.id));
   const port = only === undefined || ids.size !== 1 ? undefined : outputPorts(bench.catalogue, only)[0];
-  return only === undefined || port === undefined ? { kind: 'free' } : { kind: 'after', from: { node: only.id, port: port.name } };
+  return only === undefined || port === undefined
+    ? { kind: 'free' }
+    : { kind: 'after', from: { node: only.id, port: port.name } };
 }
 
 function pointFor(bench: Workbench, placement: Placement): Point {
@@ -81,7 +89,12 @@ function pointFor(bench: Workbench, placement: Placement): Point {
 export function addStep(bench: Workbench, type: NodeTypeEntry, placement: Placement): string {
   let id = '';
   bench.draft.edit({ label: `add ${type.title}` }, (before) => {
-    const added = addNode(before, { type: type.id, title: type.title, config: beginningOf(type), position: pointFor(bench, placement) });
+    const added = addNode(before, {
+      type: type.id,
+      title: type.title,
+      config: beginningOf(type),
+      position: pointFor(bench, placement),
+    });
     id = added.id;
     return joined(bench.catalogue, added.document, id, placement);
   });
@@ -90,7 +103,8 @@ export function addStep(bench: Workbench, type: NodeTypeEntry, placement: Placem
 }
 
 /** A new step begins as its type's example; a webhook's address must be its own. */
-const beginningOf = (type: NodeTypeEntry): Node['config'] => ('token' in type.example ? { ...type.example, token: secretWord() } : type.example);
+const beginningOf = (type: NodeTypeEntry): Node['config'] =>
+  'token' in type.example ? { ...type.example, token: secretWord() } : type.example;
 
 function joined(catalogue: Catalogue, document: PipelineDocument, id: string, placement: Placement): PipelineDocument {
   const node = document.nodes.find((other) => other.id === id);
@@ -98,16 +112,28 @@ function joined(catalogue: Catalogue, document: PipelineDocument, id: string, pl
   if (node === undefined || input === undefined) return document;
   if (placement.kind === 'after') {
     const to = { node: id, port: input.name };
-    return connectionProblem(catalogue, document, placement.from, to) === null ? connect(document, placement.from, to, random) : document;
+    return connectionProblem(catalogue, document, placement.from, to) === null
+      ? connect(document, placement.from, to, random)
+      : document;
   }
   const edge = placement.kind === 'edge' ? document.edges.find((other) => other.id === placement.edgeId) : undefined;
-  return edge === undefined ? document : insertOnEdge(document, edge, { node: id, input: input.name, output: outputPorts(catalogue, node)[0]?.name ?? null }, random);
+  return edge === undefined
+    ? document
+    : insertOnEdge(
+        document,
+        edge,
+        { node: id, input: input.name, output: outputPorts(catalogue, node)[0]?.name ?? null },
+        random,
+      );
 }
 
 /** Joins two ports; answers in words why not, or null. */
 export function join(bench: Workbench, from: End, to: End): string | null {
   const problem = connectionProblem(bench.catalogue, documentOf(bench), from, to);
-  if (problem === null) bench.draft.edit({ label: `connect ${nameOf(bench, from.node)} to ${nameOf(bench, to.node)}` }, (document) => connect(document, from, to, random));
+  if (problem === null)
+    bench.draft.edit({ label: `connect ${nameOf(bench, from.node)} to ${nameOf(bench, to.node)}` }, (document) =>
+      connect(document, from, to, random),
+    );
   return problem;
 }
 
@@ -122,14 +148,19 @@ export function removeSelected(bench: Workbench): void {
   const ids = selection(bench);
   if (ids.size === 0) return;
   const [only] = ids.size === 1 ? documentOf(bench).nodes.filter((node) => ids.has(node.id)) : [];
-  bench.draft.edit({ label: only === undefined ? `delete ${ids.size} elements` : `delete ${titleOf(only, bench.catalogue)}` }, (document) => remove(document, ids));
+  bench.draft.edit(
+    { label: only === undefined ? `delete ${ids.size} elements` : `delete ${titleOf(only, bench.catalogue)}` },
+    (document) => remove(document, ids),
+  );
 }
 
 /** Moves nodes to where the canvas has them. */
 export function commitMoves(bench: Workbench, places: ReadonlyMap<string, Point>, byKeyboard: boolean): void {
   const [first] = places.keys();
   const label = places.size === 1 && first !== undefined ? `move ${nameOf(bench, first)}` : `move ${places.size} steps`;
-  bench.draft.edit(byKeyboard ? { label, mergeKey: `move:${[...places.keys()].join()}` } : { label }, (document) => moveTo(document, places));
+  bench.draft.edit(byKeyboard ? { label, mergeKey: `move:${[...places.keys()].join()}` } : { label }, (document) =>
+    moveTo(document, places),
+  );
 }
 
 /** The selected part as JSON text, or null when nothing is selected. */

@@ -1,5 +1,14 @@
-import type { Node as DocumentNode, Edge as DocumentEdge, Note, PipelineDocument } from '@switchyard/pipeline';
-import { applyEdgeChanges, applyNodeChanges, type Edge, type EdgeChange, type Node, type NodeChange, type NodeHandle, Position } from '@xyflow/react';
+import type { Edge as DocumentEdge, Node as DocumentNode, Note, PipelineDocument } from '@switchyard/pipeline';
+import {
+  applyEdgeChanges,
+  applyNodeChanges,
+  type Edge,
+  type EdgeChange,
+  type Node,
+  type NodeChange,
+  type NodeHandle,
+  Position,
+} from '@xyflow/react';
 import { createStore, type StoreApi } from 'zustand';
 import { type Catalogue, titleOf } from '../document/node-types.ts';
 import { inputPorts, outputPorts } from '../document/ports.ts';
@@ -33,24 +42,66 @@ export function nodeHeight(catalogue: Catalogue, node: DocumentNode): number {
 }
 
 /** Distance of an output's handle from the card's top. */
-export const outputTop = (index: number, outputs: number): number => (outputs < 2 ? NODE_HEIGHT / 2 : NODE_HEIGHT + index * PORT_HEIGHT + PORT_HEIGHT / 2);
+export const outputTop = (index: number, outputs: number): number =>
+  outputs < 2 ? NODE_HEIGHT / 2 : NODE_HEIGHT + index * PORT_HEIGHT + PORT_HEIGHT / 2;
 
 function handlesOf(catalogue: Catalogue, node: DocumentNode): NodeHandle[] {
   const outputs = outputPorts(catalogue, node);
   return [
-    ...inputPorts(catalogue, node).map((port): NodeHandle => ({ id: port.name, type: 'target', position: Position.Left, x: -HANDLE / 2, y: NODE_HEIGHT / 2 - HANDLE / 2, width: HANDLE, height: HANDLE })),
-    ...outputs.map((port, index): NodeHandle => ({ id: port.name, type: 'source', position: Position.Right, x: NODE_WIDTH - HANDLE / 2, y: outputTop(index, outputs.length) - HANDLE / 2, width: HANDLE, height: HANDLE })),
+    ...inputPorts(catalogue, node).map(
+      (port): NodeHandle => ({
+        id: port.name,
+        type: 'target',
+        position: Position.Left,
+        x: -HANDLE / 2,
+        y: NODE_HEIGHT / 2 - HANDLE / 2,
+        width: HANDLE,
+        height: HANDLE,
+      }),
+    ),
+    ...outputs.map(
+      (port, index): NodeHandle => ({
+        id: port.name,
+        type: 'source',
+        position: Position.Right,
+        x: NODE_WIDTH - HANDLE / 2,
+        y: outputTop(index, outputs.length) - HANDLE / 2,
+        width: HANDLE,
+        height: HANDLE,
+      }),
+    ),
   ];
 }
 
 function stepNode(catalogue: Catalogue, node: DocumentNode, selected: boolean): StepNode {
   const size = { width: NODE_WIDTH, height: nodeHeight(catalogue, node) };
-  return { id: node.id, type: 'step', position: node.position, data: { node }, ...size, measured: size, handles: handlesOf(catalogue, node), selected, ariaLabel: `Step ${titleOf(node, catalogue)}` };
+  return {
+    id: node.id,
+    type: 'step',
+    position: node.position,
+    data: { node },
+    ...size,
+    measured: size,
+    handles: handlesOf(catalogue, node),
+    selected,
+    ariaLabel: `Step ${titleOf(node, catalogue)}`,
+  };
 }
 
 function noteNode(note: Note, selected: boolean): NoteNode {
   const size = note.size ?? { width: 240, height: 128 };
-  return { id: note.id, type: 'note', position: note.position, data: { note }, ...size, measured: size, handles: [], selected, zIndex: -1, ariaLabel: 'Note' };
+  return {
+    id: note.id,
+    type: 'note',
+    position: note.position,
+    data: { note },
+    ...size,
+    measured: size,
+    handles: [],
+    selected,
+    zIndex: -1,
+    ariaLabel: 'Note',
+  };
 }
 
 const flowEdge = (edge: DocumentEdge, selected: boolean): Edge => ({
@@ -88,11 +139,15 @@ export function createFlow(catalogue: Catalogue): Flow {
       nodes: [
         ...document.notes.map((note): CanvasNode => {
           const old = oldNodes.get(note.id);
-          return old?.type === 'note' && old.data.note === note && samePlace(old, note) ? old : noteNode(note, old?.selected ?? false);
+          return old?.type === 'note' && old.data.note === note && samePlace(old, note)
+            ? old
+            : noteNode(note, old?.selected ?? false);
         }),
         ...document.nodes.map((node): CanvasNode => {
           const old = oldNodes.get(node.id);
-          return old?.type === 'step' && old.data.node === node && samePlace(old, node) ? old : stepNode(catalogue, node, old?.selected ?? false);
+          return old?.type === 'step' && old.data.node === node && samePlace(old, node)
+            ? old
+            : stepNode(catalogue, node, old?.selected ?? false);
         }),
       ],
       edges: document.edges.map((edge) => {
@@ -107,19 +162,29 @@ export function createFlow(catalogue: Catalogue): Flow {
     sync,
     select: (ids) =>
       store.setState(({ nodes, edges }) => ({
-        nodes: nodes.map((node) => (node.selected === ids.has(node.id) ? node : { ...node, selected: ids.has(node.id) })),
-        edges: edges.map((edge) => ((edge.selected ?? false) === ids.has(edge.id) ? edge : { ...edge, selected: ids.has(edge.id) })),
+        nodes: nodes.map((node) =>
+          node.selected === ids.has(node.id) ? node : { ...node, selected: ids.has(node.id) },
+        ),
+        edges: edges.map((edge) =>
+          (edge.selected ?? false) === ids.has(edge.id) ? edge : { ...edge, selected: ids.has(edge.id) },
+        ),
       })),
     changeNodes: (changes) => store.setState(({ nodes }) => ({ nodes: applyNodeChanges(changes, [...nodes]) })),
     changeEdges: (changes) => store.setState(({ edges }) => ({ edges: applyEdgeChanges(changes, [...edges]) })),
   };
 }
 
-const samePlace = (shown: CanvasNode, element: DocumentNode | Note): boolean => shown.position.x === element.position.x && shown.position.y === element.position.y;
+const samePlace = (shown: CanvasNode, element: DocumentNode | Note): boolean =>
+  shown.position.x === element.position.x && shown.position.y === element.position.y;
 
 const sameEnds = (shown: Edge, edge: DocumentEdge): boolean =>
-  shown.source === edge.from.node && shown.sourceHandle === edge.from.port && shown.target === edge.to.node && shown.targetHandle === edge.to.port;
+  shown.source === edge.from.node &&
+  shown.sourceHandle === edge.from.port &&
+  shown.target === edge.to.node &&
+  shown.targetHandle === edge.to.port;
 
 /** Ids of what is selected, nodes and edges. */
 export const selectedIds = ({ nodes, edges }: FlowState): ReadonlySet<string> =>
-  new Set([...nodes.filter((node) => node.selected), ...edges.filter((edge) => edge.selected)].map((element) => element.id));
+  new Set(
+    [...nodes.filter((node) => node.selected), ...edges.filter((edge) => edge.selected)].map((element) => element.id),
+  );

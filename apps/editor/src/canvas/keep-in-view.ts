@@ -16,7 +16,10 @@ export function keepInView(bench: Workbench, id: string): void {
     const node = bench.flow.getState().nodes.find((other) => other.id === id);
     if (view === null || pane === undefined || node === undefined || node.dragging === true) return;
     const start = view.flowToScreenPosition(node.position);
-    const end = view.flowToScreenPosition({ x: node.position.x + (node.width ?? 0), y: node.position.y + (node.height ?? 0) });
+    const end = view.flowToScreenPosition({
+      x: node.position.x + (node.width ?? 0),
+      y: node.position.y + (node.height ?? 0),
+    });
     const { x, y, zoom } = view.getViewport();
     const [dx, dy] = [shift(start.x, end.x, pane.left, pane.right), shift(start.y, end.y, pane.top, pane.bottom)];
     if (dx !== 0 || dy !== 0) void view.setViewport({ x: x + dx, y: y + dy, zoom }, { duration: 180 });

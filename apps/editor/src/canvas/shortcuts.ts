@@ -1,14 +1,27 @@
 import { useEffect } from 'react';
 
 /** One shortcut: how its keys are written, what it does, and the deed. `keys` is what `keyText` makes of an event. */
-export type Shortcut = { readonly keys: readonly string[]; readonly shown: string; readonly label: string; readonly run: () => void };
+export type Shortcut = {
+  readonly keys: readonly string[];
+  readonly shown: string;
+  readonly label: string;
+  readonly run: () => void;
+};
 
 /** An event as text: `Ctrl+Shift+Z`, `Delete`, `?`. Command counts as Ctrl. Shift is named for letters and named keys only. */
-export function keyText(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey' | 'code'>): string {
+export function keyText(
+  event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey' | 'code'>,
+): string {
   const digit = /^Digit(\d)$/.exec(event.code)?.[1];
-  const key = event.shiftKey && digit !== undefined ? digit : event.key.length === 1 ? event.key.toUpperCase() : event.key;
+  const key =
+    event.shiftKey && digit !== undefined ? digit : event.key.length === 1 ? event.key.toUpperCase() : event.key;
   const named = /^[A-Z0-9]$/.test(key) || key.length > 1;
-  const parts = [event.ctrlKey || event.metaKey ? 'Ctrl' : '', event.altKey ? 'Alt' : '', event.shiftKey && named ? 'Shift' : '', key];
+  const parts = [
+    event.ctrlKey || event.metaKey ? 'Ctrl' : '',
+    event.altKey ? 'Alt' : '',
+    event.shiftKey && named ? 'Shift' : '',
+    key,
+  ];
   return parts.filter((part) => part !== '').join('+');
 }
 
@@ -16,7 +29,9 @@ export function keyText(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey'
 export function keysAreTaken(target: EventTarget | null): boolean {
   if (document.querySelector('[role="dialog"],[role="menu"]') !== null) return true;
   if (!(target instanceof HTMLElement)) return false;
-  return target.isContentEditable || target.closest('input, textarea, select, [role="listbox"], [role="tablist"]') !== null;
+  return (
+    target.isContentEditable || target.closest('input, textarea, select, [role="listbox"], [role="tablist"]') !== null
+  );
 }
 
 /** Shortcuts that work in fields too: they never type a character. */
@@ -28,7 +43,8 @@ export function useShortcuts(shortcuts: readonly Shortcut[]): void {
     const pressed = (event: KeyboardEvent): void => {
       if (event.defaultPrevented || event.isComposing) return;
       const keys = keyText(event);
-      if (keysAreTaken(event.target) && !(EVERYWHERE.has(keys) && document.querySelector('[role="dialog"]') === null)) return;
+      if (keysAreTaken(event.target) && !(EVERYWHERE.has(keys) && document.querySelector('[role="dialog"]') === null))
+        return;
       if (keys === 'Tab' && event.target !== document.body) return;
       const shortcut = shortcuts.find((candidate) => candidate.keys.includes(keys));
       if (shortcut === undefined) return;

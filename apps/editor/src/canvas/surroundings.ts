@@ -1,6 +1,6 @@
+import type { Problem } from '@switchyard/pipeline';
 import { createContext, useContext } from 'react';
 import { create } from 'zustand';
-import type { Problem } from '@switchyard/pipeline';
 import type { Catalogue } from '../document/node-types.ts';
 import { catalogueOf } from '../document/node-types.ts';
 
@@ -14,7 +14,12 @@ export type CanvasSurroundings = {
   readonly writeNote: (noteId: string, text: string) => void;
 };
 
-const Context = createContext<CanvasSurroundings>({ catalogue: catalogueOf([]), readOnly: true, insertOn: () => undefined, writeNote: () => undefined });
+const Context = createContext<CanvasSurroundings>({
+  catalogue: catalogueOf([]),
+  readOnly: true,
+  insertOn: () => undefined,
+  writeNote: () => undefined,
+});
 
 /** Gives the surroundings to the cards below. The value must keep its identity. */
 export const CanvasContext = Context.Provider;
@@ -23,7 +28,10 @@ export const CanvasContext = Context.Provider;
 export const useCanvas = (): CanvasSurroundings => useContext(Context);
 
 /** Problems of the open draft, by node id, apart from the document so that a new problem draws one card. */
-export const useProblems = create<{ readonly list: readonly Problem[]; readonly byNode: Readonly<Record<string, readonly Problem[]>> }>(() => ({ list: [], byNode: {} }));
+export const useProblems = create<{
+  readonly list: readonly Problem[];
+  readonly byNode: Readonly<Record<string, readonly Problem[]>>;
+}>(() => ({ list: [], byNode: {} }));
 
 /** Shows what validation found. */
 export function showProblems(list: readonly Problem[]): void {

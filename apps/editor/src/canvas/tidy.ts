@@ -24,16 +24,27 @@ export function layout(catalogue: Catalogue, document: PipelineDocument): Readon
     }),
   );
   const start = corner([...placed.values()]);
-  const places = new Map([...placed].map(([id, { x, y }]): [string, Point] => [id, snap({ x: x - start.x + origin.x, y: y - start.y + origin.y })]));
+  const places = new Map(
+    [...placed].map(([id, { x, y }]): [string, Point] => [
+      id,
+      snap({ x: x - start.x + origin.x, y: y - start.y + origin.y }),
+    ]),
+  );
   for (const note of document.notes) places.set(note.id, besideNearest(note, document, places));
   return places;
 }
 
-const corner = (points: readonly Point[]): Point => (points.length === 0 ? { x: 0, y: 0 } : { x: Math.min(...points.map(({ x }) => x)), y: Math.min(...points.map(({ y }) => y)) });
+const corner = (points: readonly Point[]): Point =>
+  points.length === 0
+    ? { x: 0, y: 0 }
+    : { x: Math.min(...points.map(({ x }) => x)), y: Math.min(...points.map(({ y }) => y)) };
 
 function besideNearest(note: Note, document: PipelineDocument, places: ReadonlyMap<string, Point>): Point {
   const distance = (point: Point): number => Math.hypot(point.x - note.position.x, point.y - note.position.y);
-  const nearest = document.nodes.reduce<(typeof document.nodes)[number] | null>((best, node) => (best === null || distance(node.position) < distance(best.position) ? node : best), null);
+  const nearest = document.nodes.reduce<(typeof document.nodes)[number] | null>(
+    (best, node) => (best === null || distance(node.position) < distance(best.position) ? node : best),
+    null,
+  );
   const place = nearest === null ? undefined : places.get(nearest.id);
   if (nearest === null || place === undefined) return note.position;
   return snap({ x: place.x + note.position.x - nearest.position.x, y: place.y + note.position.y - nearest.position.y });

@@ -1,6 +1,6 @@
 import type { Edge, Node, Note, PipelineDocument } from '@switchyard/pipeline';
-import { elementId, nodeId, type Random } from './ids.ts';
 import { type Point, snap } from './edits.ts';
+import { elementId, nodeId, type Random } from './ids.ts';
 
 /*
  * Copy and paste as JSON text, so that parts of pipelines travel between tabs, chats and files. The text is an ordinary
@@ -39,12 +39,14 @@ export function paste(document: PipelineDocument, part: PipelineDocument, at: Po
     taken.add(id);
     renamed.set(node.id, id);
   }
-  const nodes = part.nodes.map((node): Node => ({
-    ...node,
-    id: renamed.get(node.id) ?? node.id,
-    position: shift(node.position),
-    config: followRenames(node.config, renamed),
-  }));
+  const nodes = part.nodes.map(
+    (node): Node => ({
+      ...node,
+      id: renamed.get(node.id) ?? node.id,
+      position: shift(node.position),
+      config: followRenames(node.config, renamed),
+    }),
+  );
   const edgeTaken = new Set(document.edges.map((edge) => edge.id));
   const edges = part.edges.map((edge): Edge => {
     const id = elementId('e', edgeTaken, random);
@@ -71,5 +73,9 @@ export function paste(document: PipelineDocument, part: PipelineDocument, at: Po
 
 const followRenames = (config: Node['config'], renamed: ReadonlyMap<string, string>): Node['config'] =>
   JSON.parse(JSON.stringify(config), (_key, value: unknown) =>
-    typeof value === 'string' ? value.replace(/\bsteps\.([a-zA-Z][\w-]*)/g, (whole, id: string) => (renamed.has(id) ? `steps.${renamed.get(id)}` : whole)) : value,
+    typeof value === 'string'
+      ? value.replace(/\bsteps\.([a-zA-Z][\w-]*)/g, (whole, id: string) =>
+          renamed.has(id) ? `steps.${renamed.get(id)}` : whole,
+        )
+      : value,
   );

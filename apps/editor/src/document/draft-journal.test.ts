@@ -9,10 +9,24 @@ const parse = (json: unknown) => {
 
 function memory(): TextStore & { readonly texts: Map<string, string> } {
   const texts = new Map<string, string>();
-  return { texts, getItem: (key) => texts.get(key) ?? null, setItem: (key, text) => void texts.set(key, text), removeItem: (key) => void texts.delete(key) };
+  return {
+    texts,
+    getItem: (key) => texts.get(key) ?? null,
+    setItem: (key, text) => void texts.set(key, text),
+    removeItem: (key) => void texts.delete(key),
+  };
 }
 
-const draft = { name: 'Mine', version: 7, document: { format: 1 as const, nodes: [], edges: [], notes: [{ id: 'n1', text: 'hello', position: { x: 0, y: 0 } }] } };
+const draft = {
+  name: 'Mine',
+  version: 7,
+  document: {
+    format: 1 as const,
+    nodes: [],
+    edges: [],
+    notes: [{ id: 'n1', text: 'hello', position: { x: 0, y: 0 } }],
+  },
+};
 
 describe('draft journal', () => {
   it('gives back what was kept, by pipeline, until it is dropped', () => {
@@ -33,7 +47,13 @@ describe('draft journal', () => {
   });
 
   it('says when the browser keeps nothing', () => {
-    const full: TextStore = { getItem: () => null, removeItem: () => undefined, setItem: () => { throw new Error('quota'); } };
+    const full: TextStore = {
+      getItem: () => null,
+      removeItem: () => undefined,
+      setItem: () => {
+        throw new Error('quota');
+      },
+    };
     expect(keepDraft(full, 'p1', draft)).toBe(false);
   });
 });

@@ -34,12 +34,17 @@ export function dropDraft(store: TextStore, pipelineId: string): void {
 }
 
 /** The kept draft of a pipeline, or null. `parse` refuses what is no document, so a broken entry is as good as none. */
-export function keptDraft(store: TextStore, pipelineId: string, parse: (json: unknown) => PipelineDocument | null): KeptDraft | null {
+export function keptDraft(
+  store: TextStore,
+  pipelineId: string,
+  parse: (json: unknown) => PipelineDocument | null,
+): KeptDraft | null {
   try {
     const text = store.getItem(keyOf(pipelineId));
     if (text === null) return null;
     const kept: unknown = JSON.parse(text);
-    if (typeof kept !== 'object' || kept === null || !('version' in kept) || !('document' in kept) || !('name' in kept)) return null;
+    if (typeof kept !== 'object' || kept === null || !('version' in kept) || !('document' in kept) || !('name' in kept))
+      return null;
     const document = parse(kept.document);
     if (document === null || typeof kept.version !== 'number' || typeof kept.name !== 'string') return null;
     return { version: kept.version, document, name: kept.name };

@@ -1,4 +1,4 @@
-import { parseDocument, type PipelineDocument } from '@switchyard/pipeline';
+import { type PipelineDocument, parseDocument } from '@switchyard/pipeline';
 import { createContext, useContext } from 'react';
 import { createStore, type StoreApi, useStore } from 'zustand';
 import { type PipelineDetail, saveDraft } from '../api/resources.ts';
@@ -50,7 +50,8 @@ const parse = (json: unknown): PipelineDocument | null => {
 /** Opens a draft: the server's, or what this browser kept of it when that is not on the server yet. */
 export function openDraft(pipeline: PipelineDetail): DraftStore {
   const kept = keptDraft(localStorage, pipeline.id, parse);
-  const initialSave: SaveState = kept === null ? { phase: 'saved', version: pipeline.version, at: null } : { phase: 'dirty', version: kept.version };
+  const initialSave: SaveState =
+    kept === null ? { phase: 'saved', version: pipeline.version, at: null } : { phase: 'dirty', version: kept.version };
   const store = createStore<DraftState>(() => ({
     pipelineId: pipeline.id,
     name: kept?.name ?? pipeline.name,
@@ -109,7 +110,12 @@ function actionsOf(store: StoreApi<DraftState>, saver: Saver): Omit<DraftStore, 
     takeTheirs: () => {
       const { save } = store.getState();
       if (save.phase !== 'conflict') return;
-      store.setState({ name: save.theirs.name, document: save.theirs.document, history: EMPTY_HISTORY, restored: false });
+      store.setState({
+        name: save.theirs.name,
+        document: save.theirs.document,
+        history: EMPTY_HISTORY,
+        restored: false,
+      });
       saver.tookTheirs();
     },
     close: () => {

@@ -1,4 +1,4 @@
-import { nodeTypeCatalogue, outputPorts as portsByPipeline, PipelineDocument } from '@switchyard/pipeline';
+import { nodeTypeCatalogue, PipelineDocument, outputPorts as portsByPipeline } from '@switchyard/pipeline';
 import { describe, expect, it } from 'vitest';
 import { layout } from '../canvas/tidy.ts';
 import type { JsonSchema } from '../form/schema.ts';
@@ -8,7 +8,9 @@ import { nodeId } from './ids.ts';
 import { catalogueOf } from './node-types.ts';
 import { connectionProblem, inputPorts, outputPorts } from './ports.ts';
 
-const catalogue = catalogueOf(nodeTypeCatalogue().nodeTypes.map((type) => ({ ...type, config: type.config as JsonSchema })));
+const catalogue = catalogueOf(
+  nodeTypeCatalogue().nodeTypes.map((type) => ({ ...type, config: type.config as JsonSchema })),
+);
 
 /** A fixed sequence in place of chance. */
 function sequence() {
@@ -23,7 +25,12 @@ const three = PipelineDocument.parse({
   nodes: [
     { id: 'start', type: 'trigger.manual', position: { x: 0, y: 0 } },
     { id: 'fetch', type: 'http', config: { url: 'https://a.example' }, position: { x: 320, y: 0 } },
-    { id: 'show', type: 'respond', config: { body: '{{ steps.fetch.output }} {{ steps.other.output }}' }, position: { x: 640, y: 0 } },
+    {
+      id: 'show',
+      type: 'respond',
+      config: { body: '{{ steps.fetch.output }} {{ steps.other.output }}' },
+      position: { x: 640, y: 0 },
+    },
   ],
   edges: [
     { id: 'e1', from: { node: 'start', port: 'out' }, to: { node: 'fetch', port: 'in' } },
@@ -43,14 +50,24 @@ describe('ports', () => {
         }
       }
     }
-    const branch = { type: 'branch', config: { cases: [{ port: 'a', when: 'true' }, { port: 'b', when: 'true' }] }, onError: 'port' as const };
+    const branch = {
+      type: 'branch',
+      config: {
+        cases: [
+          { port: 'a', when: 'true' },
+          { port: 'b', when: 'true' },
+        ],
+      },
+      onError: 'port' as const,
+    };
     expect(outputPorts(catalogue, branch).map((port) => port.name)).toEqual(['a', 'b', 'else', 'error']);
     expect(inputPorts(catalogue, { type: 'trigger.manual' })).toEqual([]);
   });
 });
 
 describe('connectionProblem', () => {
-  const problem = (from: string, to: string, port = 'out') => connectionProblem(catalogue, three, { node: from, port }, { node: to, port: 'in' });
+  const problem = (from: string, to: string, port = 'out') =>
+    connectionProblem(catalogue, three, { node: from, port }, { node: to, port: 'in' });
 
   it('refuses circles, repeats, triggers as targets and ports that are not there', () => {
     expect(problem('start', 'show')).toBeNull();
@@ -82,7 +99,11 @@ describe('edits', () => {
     const [, edge] = document.edges;
     if (edge === undefined) throw new Error('no edge');
     const after = insertOnEdge(document, edge, { node: id, input: 'in', output: 'out' }, sequence());
-    expect(after.edges.map((one) => `${one.from.node}>${one.to.node}`)).toEqual(['start>fetch', 'fetch>code', 'code>show']);
+    expect(after.edges.map((one) => `${one.from.node}>${one.to.node}`)).toEqual([
+      'start>fetch',
+      'fetch>code',
+      'code>show',
+    ]);
     expect(PipelineDocument.safeParse(after).success).toBe(true);
   });
 
@@ -94,7 +115,9 @@ describe('edits', () => {
 
   it('compares documents by content', () => {
     expect(sameDocument(three, structuredClone(three))).toBe(true);
-    expect(sameDocument(three, connect(three, { node: 'start', port: 'out' }, { node: 'show', port: 'in' }, sequence()))).toBe(false);
+    expect(
+      sameDocument(three, connect(three, { node: 'start', port: 'out' }, { node: 'show', port: 'in' }, sequence())),
+    ).toBe(false);
   });
 });
 

@@ -16,7 +16,10 @@ export type End = Edge['from'];
 export const GRID = 16;
 
 /** The nearest grid point. */
-export const snap = (point: Point): Point => ({ x: Math.round(point.x / GRID) * GRID, y: Math.round(point.y / GRID) * GRID });
+export const snap = (point: Point): Point => ({
+  x: Math.round(point.x / GRID) * GRID,
+  y: Math.round(point.y / GRID) * GRID,
+});
 
 const nodeIds = (document: PipelineDocument): Set<string> => new Set(document.nodes.map((node) => node.id));
 
@@ -81,7 +84,11 @@ export function insertOnEdge(
 }
 
 /** Adds an empty note. */
-export function addNote(document: PipelineDocument, position: Point, random: Random): { document: PipelineDocument; id: string } {
+export function addNote(
+  document: PipelineDocument,
+  position: Point,
+  random: Random,
+): { document: PipelineDocument; id: string } {
   const id = elementId('n', new Set(document.notes.map((note) => note.id)), random);
   const note: Note = { id, text: '', position: snap(position), size: { width: 240, height: 128 } };
   return { id, document: { ...document, notes: [...document.notes, note] } };
@@ -93,7 +100,8 @@ export function changeNote(document: PipelineDocument, id: string, change: (note
 }
 
 /** Same content, whatever the identity: for "published vN · unpublished changes". */
-export const sameDocument = (one: PipelineDocument, other: PipelineDocument): boolean => one === other || canonical(one) === canonical(other);
+export const sameDocument = (one: PipelineDocument, other: PipelineDocument): boolean =>
+  one === other || canonical(one) === canonical(other);
 
 const canonical = (value: unknown): string =>
   JSON.stringify(value, (_key, part: unknown) =>

@@ -4,7 +4,13 @@ import { EMPTY_HISTORY, labels, record, redo, undo } from './history.ts';
 
 const documentOf = (...ids: string[]): PipelineDocument => ({
   format: 1,
-  nodes: ids.map((id) => ({ id, type: 'http', config: { url: 'x' }, position: { x: 0, y: 0 }, onError: 'fail' as const })),
+  nodes: ids.map((id) => ({
+    id,
+    type: 'http',
+    config: { url: 'x' },
+    position: { x: 0, y: 0 },
+    onError: 'fail' as const,
+  })),
   edges: [],
   notes: [],
 });

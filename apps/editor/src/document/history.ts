@@ -25,13 +25,20 @@ const KEPT = 200;
 /** Notes that `before` was left by a gesture. Merges into the last entry when key and time allow; drops what could be redone. */
 export function record(history: History, before: PipelineDocument, gesture: Gesture): History {
   const last = history.past.at(-1);
-  const merges = history.future.length === 0 && last?.mergeKey !== undefined && last.mergeKey === gesture.mergeKey && gesture.at - last.at <= MERGE_MS;
+  const merges =
+    history.future.length === 0 &&
+    last?.mergeKey !== undefined &&
+    last.mergeKey === gesture.mergeKey &&
+    gesture.at - last.at <= MERGE_MS;
   if (merges) return { past: [...history.past.slice(0, -1), { ...last, at: gesture.at }], future: [] };
   return { past: [...history.past.slice(-KEPT + 1), { ...gesture, document: before }], future: [] };
 }
 
 /** The document before the last gesture, or null when there is none. `current` becomes what `redo` brings back. */
-export function undo(history: History, current: PipelineDocument): { history: History; document: PipelineDocument } | null {
+export function undo(
+  history: History,
+  current: PipelineDocument,
+): { history: History; document: PipelineDocument } | null {
   const last = history.past.at(-1);
   if (last === undefined) return null;
   return {
@@ -41,12 +48,18 @@ export function undo(history: History, current: PipelineDocument): { history: Hi
 }
 
 /** The document after the gesture that was undone last, or null when there is none. */
-export function redo(history: History, current: PipelineDocument): { history: History; document: PipelineDocument } | null {
+export function redo(
+  history: History,
+  current: PipelineDocument,
+): { history: History; document: PipelineDocument } | null {
   const next = history.future.at(-1);
   if (next === undefined) return null;
   return {
     document: next.document,
-    history: { past: [...history.past, { label: next.label, at: Number.NEGATIVE_INFINITY, document: current }], future: history.future.slice(0, -1) },
+    history: {
+      past: [...history.past, { label: next.label, at: Number.NEGATIVE_INFINITY, document: current }],
+      future: history.future.slice(0, -1),
+    },
   };
 }
 

@@ -8,7 +8,8 @@ import type { Catalogue, NodeTypeEntry, Port } from './node-types.ts';
  */
 
 /** Input ports of a node; none for triggers and for types this editor does not know. */
-export const inputPorts = (catalogue: Catalogue, node: Pick<Node, 'type'>): readonly Port[] => catalogue.byId.get(node.type)?.inputs ?? [];
+export const inputPorts = (catalogue: Catalogue, node: Pick<Node, 'type'>): readonly Port[] =>
+  catalogue.byId.get(node.type)?.inputs ?? [];
 
 const ERROR_PORT: Port = { name: 'error', title: 'Error' };
 
@@ -63,14 +64,24 @@ export function reaches(document: PipelineDocument, from: string, to: string): b
 }
 
 /** Why two ports cannot be joined, in words for a person; null when they can. */
-export function connectionProblem(catalogue: Catalogue, document: PipelineDocument, from: Edge['from'], to: Edge['to']): string | null {
+export function connectionProblem(
+  catalogue: Catalogue,
+  document: PipelineDocument,
+  from: Edge['from'],
+  to: Edge['to'],
+): string | null {
   const source = document.nodes.find((node) => node.id === from.node);
   const target = document.nodes.find((node) => node.id === to.node);
   if (source === undefined || target === undefined) return 'Both ends must be steps of this pipeline.';
-  if (!outputPorts(catalogue, source).some((port) => port.name === from.port)) return `There is no output “${from.port}”.`;
-  if (!inputPorts(catalogue, target).some((port) => port.name === to.port)) return 'A trigger has no input: it only starts runs.';
+  if (!outputPorts(catalogue, source).some((port) => port.name === from.port))
+    return `There is no output “${from.port}”.`;
+  if (!inputPorts(catalogue, target).some((port) => port.name === to.port))
+    return 'A trigger has no input: it only starts runs.';
   const same = (edge: Edge): boolean =>
-    edge.from.node === from.node && edge.from.port === from.port && edge.to.node === to.node && edge.to.port === to.port;
+    edge.from.node === from.node &&
+    edge.from.port === from.port &&
+    edge.to.node === to.node &&
+    edge.to.port === to.port;
   if (document.edges.some(same)) return 'These two are connected already.';
   if (reaches(document, to.node, from.node)) return 'That would make a circle.';
   return null;

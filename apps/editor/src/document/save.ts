@@ -49,7 +49,9 @@ export function reduceSave(state: SaveState, event: SaveEvent): SaveState {
       return canSend(state) ? { phase: 'saving', version, editedMeanwhile: false } : state;
     case 'accepted':
       if (state.phase !== 'saving') return state;
-      return state.editedMeanwhile ? { phase: 'dirty', version: event.version } : { phase: 'saved', version: event.version, at: event.at };
+      return state.editedMeanwhile
+        ? { phase: 'dirty', version: event.version }
+        : { phase: 'saved', version: event.version, at: event.at };
     case 'unreachable':
       return state.phase === 'saving' ? { phase: 'offline', version } : state;
     case 'refused':
@@ -64,7 +66,8 @@ export function reduceSave(state: SaveState, event: SaveEvent): SaveState {
 }
 
 /** Whether there is something to send and nothing in flight. */
-export const canSend = (state: SaveState): boolean => state.phase === 'dirty' || state.phase === 'offline' || state.phase === 'refused';
+export const canSend = (state: SaveState): boolean =>
+  state.phase === 'dirty' || state.phase === 'offline' || state.phase === 'refused';
 
 /** Whether closing the tab now would leave the server without something the person did. */
 export const hasUnsaved = (state: SaveState): boolean => state.phase !== 'saved';

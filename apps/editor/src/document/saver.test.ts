@@ -19,7 +19,8 @@ function bench(version = 1) {
         server.puts.push({ version: ifMatch, name: sent.name });
         await gate;
         if (!server.reachable) return { outcome: 'unreachable' };
-        if (ifMatch !== server.version) return { outcome: 'conflict', theirs: { name: server.name, document: EMPTY, version: server.version } };
+        if (ifMatch !== server.version)
+          return { outcome: 'conflict', theirs: { name: server.name, document: EMPTY, version: server.version } };
         server.version += 1;
         server.name = sent.name;
         return { outcome: 'accepted', version: server.version };
@@ -142,11 +143,20 @@ describe('saver', () => {
 describe('reduceSave', () => {
   it('leaves states alone that an event does not concern', () => {
     const saved: SaveState = { phase: 'saved', version: 3, at: 1 };
-    for (const event of [{ type: 'sent' }, { type: 'accepted', version: 9, at: 2 }, { type: 'unreachable' }, { type: 'kept_mine' }] as const) expect(reduceSave(saved, event)).toBe(saved);
+    for (const event of [
+      { type: 'sent' },
+      { type: 'accepted', version: 9, at: 2 },
+      { type: 'unreachable' },
+      { type: 'kept_mine' },
+    ] as const)
+      expect(reduceSave(saved, event)).toBe(saved);
   });
 
   it('says that a refused draft is not saved, and tries again after the next edit', () => {
-    const refused = reduceSave({ phase: 'saving', version: 1, editedMeanwhile: false }, { type: 'refused', message: 'too large' });
+    const refused = reduceSave(
+      { phase: 'saving', version: 1, editedMeanwhile: false },
+      { type: 'refused', message: 'too large' },
+    );
     expect(refused).toEqual({ phase: 'refused', version: 1, message: 'too large' });
     expect(reduceSave(refused, { type: 'edited' })).toEqual({ phase: 'dirty', version: 1 });
   });

@@ -3,12 +3,18 @@ import { useForm } from './context.ts';
 import css from './form.module.css';
 import type { Field } from './schema.ts';
 
-type Props = { readonly field: Field; readonly path: string; readonly children: ReactNode; readonly localProblem?: string | null };
+type Props = {
+  readonly field: Field;
+  readonly path: string;
+  readonly children: ReactNode;
+  readonly localProblem?: string | null;
+};
 
 /** The id of the control at a path, for its label. */
 export const controlId = (form: string, path: string): string => `${form}-${path.replace(/\W/g, '-')}`;
 
-const code = (text: string): ReactNode => text.split(/`([^`]+)`/).map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part));
+const code = (text: string): ReactNode =>
+  text.split(/`([^`]+)`/).map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part));
 
 /** Label, control, help and problems of one field. */
 export function FieldFrame({ field, path, children, localProblem = null }: Props) {

@@ -2,20 +2,24 @@ import { useEffect, useState } from 'react';
 import { useForm } from './context.ts';
 import { controlId, FieldFrame } from './FieldFrame.tsx';
 import { GrowingText } from './plain-fields.tsx';
-import type { FieldProps } from './SchemaField.tsx';
-import { type Field, jsonToText, textToJson } from './schema.ts';
+import type { Of } from './field-props.ts';
+import { jsonToText, textToJson } from './schema.ts';
 
 /**
  * A JSON value as text. What is valid goes into the document at once; what is not stays here, said to be unfinished, and
  * the document keeps its last valid value.
  */
-export function JsonField({ field, path, value, onChange }: FieldProps<Extract<Field, { kind: 'json' }>>) {
+export function JsonField({ field, path, value, onChange }: Of<'json'>) {
   const form = useForm();
   const [text, setText] = useState(() => jsonToText(value));
   const read = textToJson(text);
   useEffect(() => {
     // The value changed from outside (undo, their version): show it. Our own text already means the same.
-    setText((shown) => (JSON.stringify(textToJson(shown).value) === JSON.stringify(value) || textToJson(shown).problem !== null ? shown : jsonToText(value)));
+    setText((shown) =>
+      JSON.stringify(textToJson(shown).value) === JSON.stringify(value) || textToJson(shown).problem !== null
+        ? shown
+        : jsonToText(value),
+    );
   }, [value]);
   const change = (next: string): void => {
     setText(next);

@@ -1,15 +1,7 @@
-import { ChoiceField, ChecksField, ConnectionField, NumberField, SwitchField, TextField } from './plain-fields.tsx';
-import { ListField, ObjectField, RecordField, UnionField } from './nested-fields.tsx';
+import type { FieldProps } from './field-props.ts';
 import { JsonField } from './JsonField.tsx';
-import type { Field, Json } from './schema.ts';
-
-/** One field of any kind. `value` is undefined when the document leaves it out; `onChange(undefined)` takes it out again. */
-export type FieldProps<F extends Field = Field> = {
-  readonly field: F;
-  readonly path: string;
-  readonly value: Json | undefined;
-  readonly onChange: (value: Json | undefined) => void;
-};
+import { ListField, ObjectField, RecordField, UnionField } from './nested-fields.tsx';
+import { ChecksField, ChoiceField, ConnectionField, NumberField, SwitchField, TextField } from './plain-fields.tsx';
 
 /** Draws the field its kind asks for. */
 export function SchemaField({ field, ...rest }: FieldProps) {

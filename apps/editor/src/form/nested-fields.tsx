@@ -4,20 +4,20 @@ import { Button, IconButton } from '../ui/Button.tsx';
 import { useForm } from './context.ts';
 import { controlId, FieldFrame } from './FieldFrame.tsx';
 import css from './form.module.css';
-import { type FieldProps, SchemaField } from './SchemaField.tsx';
-import { beginning, type Field, type Json, variantOf, withValue } from './schema.ts';
+import type { Of } from './field-props.ts';
+import { beginning, type Json, variantOf, withValue } from './schema.ts';
 
-type Of<K extends Field['kind']> = FieldProps<Extract<Field, { kind: K }>>;
-
-const objectOf = (value: Json | undefined): Record<string, Json> => (typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {});
+const objectOf = (value: Json | undefined): Record<string, Json> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
 
 /** The fields of an object, below each other. */
 export function ObjectField({ field, path, value, onChange }: Of<'object'>) {
+  const form = useForm();
   const object = objectOf(value);
   return (
     <div className={css.group}>
       {field.fields.map((part) => (
-        <SchemaField
+        <form.Nested
           key={part.name}
           field={part}
           path={`${path}.${part.name}`}
@@ -33,7 +33,8 @@ export function ObjectField({ field, path, value, onChange }: Of<'object'>) {
 export function RecordField({ field, path, value, onChange }: Of<'record'>) {
   const form = useForm();
   const [rows, setRows] = useState<readonly (readonly [string, Json])[]>(() => Object.entries(objectOf(value)));
-  const same = JSON.stringify(Object.fromEntries(rows.filter(([name]) => name !== ''))) === JSON.stringify(objectOf(value));
+  const same =
+    JSON.stringify(Object.fromEntries(rows.filter(([name]) => name !== ''))) === JSON.stringify(objectOf(value));
   const shown = same ? rows : Object.entries(objectOf(value));
   const commit = (next: readonly (readonly [string, Json])[]): void => {
     setRows(next);
@@ -61,12 +62,21 @@ export function RecordField({ field, path, value, onChange }: Of<'record'>) {
               readOnly={form.readOnly}
               onChange={(event) => commit(shown.map((row, at) => (at === index ? [row[0], event.target.value] : row)))}
             />
-            <IconButton label={`Remove ${name === '' ? 'row' : name}`} disabled={form.readOnly} onClick={() => commit(shown.filter((_, at) => at !== index))}>
+            <IconButton
+              label={`Remove ${name === '' ? 'row' : name}`}
+              disabled={form.readOnly}
+              onClick={() => commit(shown.filter((_, at) => at !== index))}
+            >
               <Trash2 size={14} />
             </IconButton>
           </div>
         ))}
-        <Button tone="quiet" icon={<Plus size={14} />} disabled={form.readOnly} onClick={() => setRows([...shown, ['', '']])}>
+        <Button
+          tone="quiet"
+          icon={<Plus size={14} />}
+          disabled={form.readOnly}
+          onClick={() => setRows([...shown, ['', '']])}
+        >
           Add row
         </Button>
       </div>
@@ -97,20 +107,41 @@ export function ListField({ field, path, value, onChange }: Of<'list'>) {
               </span>
             </legend>
             <div className={css.itemTools}>
-              <IconButton label={`Move ${word} ${index + 1} up`} disabled={form.readOnly || index === 0} onClick={() => onChange(moved(list, index, index - 1))}>
+              <IconButton
+                label={`Move ${word} ${index + 1} up`}
+                disabled={form.readOnly || index === 0}
+                onClick={() => onChange(moved(list, index, index - 1))}
+              >
                 <ArrowUp size={14} />
               </IconButton>
-              <IconButton label={`Move ${word} ${index + 1} down`} disabled={form.readOnly || index === list.length - 1} onClick={() => onChange(moved(list, index, index + 1))}>
+              <IconButton
+                label={`Move ${word} ${index + 1} down`}
+                disabled={form.readOnly || index === list.length - 1}
+                onClick={() => onChange(moved(list, index, index + 1))}
+              >
                 <ArrowDown size={14} />
               </IconButton>
-              <IconButton label={`Remove ${word} ${index + 1}`} disabled={form.readOnly} onClick={() => onChange(list.filter((_, at) => at !== index))}>
+              <IconButton
+                label={`Remove ${word} ${index + 1}`}
+                disabled={form.readOnly}
+                onClick={() => onChange(list.filter((_, at) => at !== index))}
+              >
                 <Trash2 size={14} />
               </IconButton>
             </div>
-            <SchemaField field={field.item} path={`${path}.${index}`} value={item} onChange={(next) => onChange(list.map((other, at) => (at === index ? (next ?? null) : other)))} />
+            <form.Nested
+              field={field.item}
+              path={`${path}.${index}`}
+              value={item}
+              onChange={(next) => onChange(list.map((other, at) => (at === index ? (next ?? null) : other)))}
+            />
           </fieldset>
         ))}
-        <Button icon={<Plus size={14} />} disabled={form.readOnly} onClick={() => onChange([...list, beginning(field.schema)])}>
+        <Button
+          icon={<Plus size={14} />}
+          disabled={form.readOnly}
+          onClick={() => onChange([...list, beginning(field.schema)])}
+        >
           Add {word}
         </Button>
       </div>
@@ -130,14 +161,22 @@ export function UnionField({ field, path, value, onChange }: Of<'union'>) {
   };
   return (
     <FieldFrame field={field} path={path}>
-      <select id={controlId(form.id, path)} className={css.input} value={index} disabled={form.readOnly} onChange={(event) => choose(Number(event.target.value))}>
+      <select
+        id={controlId(form.id, path)}
+        className={css.input}
+        value={index}
+        disabled={form.readOnly}
+        onChange={(event) => choose(Number(event.target.value))}
+      >
         {field.variants.map((option, at) => (
           <option key={at} value={at}>
             {option.title}
           </option>
         ))}
       </select>
-      {variant === undefined ? null : <SchemaField field={variant.field} path={path} value={value} onChange={onChange} />}
+      {variant === undefined ? null : (
+        <form.Nested field={variant.field} path={path} value={value} onChange={onChange} />
+      )}
     </FieldFrame>
   );
 }

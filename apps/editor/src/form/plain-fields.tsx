@@ -2,10 +2,7 @@ import { useLayoutEffect, useRef } from 'react';
 import { useForm } from './context.ts';
 import { controlId, FieldFrame } from './FieldFrame.tsx';
 import css from './form.module.css';
-import type { FieldProps } from './SchemaField.tsx';
-import type { Field } from './schema.ts';
-
-type Of<K extends Field['kind']> = FieldProps<Extract<Field, { kind: K }>>;
+import type { Of } from './field-props.ts';
 
 /** A text: one line, or a box that grows with what is in it. */
 export function TextField({ field, path, value, onChange }: Of<'text'>) {
@@ -55,7 +52,15 @@ export function GrowingText({ mono, onText, ...rest }: GrowingProps) {
     area.style.height = 'auto';
     area.style.height = `${Math.min(area.scrollHeight + 2, MAX_HEIGHT)}px`;
   }, [rest.value]);
-  return <textarea ref={box} className={css.area} data-mono={mono} {...rest} onChange={(event) => onText(event.target.value)} />;
+  return (
+    <textarea
+      ref={box}
+      className={css.area}
+      data-mono={mono}
+      {...rest}
+      onChange={(event) => onText(event.target.value)}
+    />
+  );
 }
 
 /** A number. Empty means: the default. */
@@ -90,6 +95,7 @@ export function SwitchField({ field, path, value, onChange }: Of<'switch'>) {
         className={css.switch}
         type="checkbox"
         role="switch"
+        aria-checked={on}
         checked={on}
         disabled={form.readOnly}
         onChange={(event) => onChange(event.target.checked)}
@@ -126,13 +132,19 @@ export function ChoiceField({ field, path, value, onChange }: Of<'choice'>) {
 export function ChecksField({ field, path, value, onChange }: Of<'checks'>) {
   const form = useForm();
   const chosen = new Set(Array.isArray(value) ? value : Array.isArray(field.fallback) ? field.fallback : []);
-  const toggle = (option: string, on: boolean): void => onChange(field.options.filter((other) => (other === option ? on : chosen.has(other))));
+  const toggle = (option: string, on: boolean): void =>
+    onChange(field.options.filter((other) => (other === option ? on : chosen.has(other))));
   return (
     <FieldFrame field={field} path={path}>
       <div className={css.checks} role="group" aria-label={field.title} id={controlId(form.id, path)}>
         {field.options.map((option) => (
           <label key={option} className={css.check}>
-            <input type="checkbox" checked={chosen.has(option)} disabled={form.readOnly} onChange={(event) => toggle(option, event.target.checked)} />
+            <input
+              type="checkbox"
+              checked={chosen.has(option)}
+              disabled={form.readOnly}
+              onChange={(event) => toggle(option, event.target.checked)}
+            />
             <code>{option}</code>
           </label>
         ))}

@@ -49,7 +49,12 @@ export type TextWidget = 'text' | 'textarea' | 'template' | 'expression' | 'code
 export type Field = Base &
   (
     | { readonly kind: 'text'; readonly widget: TextWidget }
-    | { readonly kind: 'number'; readonly whole: boolean; readonly minimum: number | undefined; readonly maximum: number | undefined }
+    | {
+        readonly kind: 'number';
+        readonly whole: boolean;
+        readonly minimum: number | undefined;
+        readonly maximum: number | undefined;
+      }
     | { readonly kind: 'switch' }
     | { readonly kind: 'choice'; readonly options: readonly Json[] }
     | { readonly kind: 'checks'; readonly options: readonly string[] }
@@ -57,7 +62,10 @@ export type Field = Base &
     | { readonly kind: 'object'; readonly fields: readonly Field[] }
     | { readonly kind: 'record'; readonly value: Field }
     | { readonly kind: 'list'; readonly item: Field; readonly schema: JsonSchema }
-    | { readonly kind: 'union'; readonly variants: readonly { readonly title: string; readonly schema: JsonSchema; readonly field: Field }[] }
+    | {
+        readonly kind: 'union';
+        readonly variants: readonly { readonly title: string; readonly schema: JsonSchema; readonly field: Field }[];
+      }
     | { readonly kind: 'json' }
   );
 
@@ -69,10 +77,15 @@ export function fieldsOf(schema: JsonSchema): readonly Field[] {
 type Defs = Readonly<Record<string, JsonSchema>>;
 
 function propertiesOf(schema: JsonSchema, defs: Defs): readonly Field[] {
-  return Object.entries(schema.properties ?? {}).map(([name, part]) => fieldOf(part, { name, required: schema.required?.includes(name) ?? false, defs }));
+  return Object.entries(schema.properties ?? {}).map(([name, part]) =>
+    fieldOf(part, { name, required: schema.required?.includes(name) ?? false, defs }),
+  );
 }
 
-function fieldOf(given: JsonSchema, place: { readonly name: string; readonly required: boolean; readonly defs: Defs }): Field {
+function fieldOf(
+  given: JsonSchema,
+  place: { readonly name: string; readonly required: boolean; readonly defs: Defs },
+): Field {
   const schema = resolve(given, place.defs);
   const [example] = given.examples ?? schema.examples ?? [];
   const base: Base = {
@@ -120,7 +133,11 @@ function unionOf(variants: readonly JsonSchema[], defs: Defs): Shape {
     kind: 'union',
     variants: variants.map((variant, index) => {
       const schema = resolve(variant, defs);
-      return { title: schema.title ?? `Option ${index + 1}`, schema, field: fieldOf(schema, { name: '', required: true, defs }) };
+      return {
+        title: schema.title ?? `Option ${index + 1}`,
+        schema,
+        field: fieldOf(schema, { name: '', required: true, defs }),
+      };
     }),
   };
 }
@@ -141,10 +158,14 @@ function objectOf(schema: JsonSchema, defs: Defs): Shape {
 
 const TEXT_WIDGETS: ReadonlySet<string> = new Set<TextWidget>(['text', 'textarea', 'template', 'expression', 'code']);
 
-const textWidget = (widget: string | undefined): TextWidget => (widget !== undefined && TEXT_WIDGETS.has(widget) ? (widget as TextWidget) : 'text');
+const textWidget = (widget: string | undefined): TextWidget =>
+  widget !== undefined && TEXT_WIDGETS.has(widget) ? (widget as TextWidget) : 'text';
 
 const readable = (name: string): string => {
-  const words = name.replace(/([a-z])([A-Z])/g, '$1 $2').replace(/_/g, ' ').toLowerCase();
+  const words = name
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .replace(/_/g, ' ')
+    .toLowerCase();
   return words.charAt(0).toUpperCase() + words.slice(1);
 };
 
@@ -182,7 +203,9 @@ export function beginning(schema: JsonSchema): Json {
     case 'array':
       return [];
     case 'object':
-      return Object.fromEntries((schema.required ?? []).map((name) => [name, beginning(schema.properties?.[name] ?? {})]));
+      return Object.fromEntries(
+        (schema.required ?? []).map((name) => [name, beginning(schema.properties?.[name] ?? {})]),
+      );
     default:
       return null;
   }
@@ -200,7 +223,11 @@ function fits(schema: JsonSchema, value: Json | undefined): boolean {
   if (schema.type === 'object') {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
     const required = schema.required ?? [];
-    return required.every((name) => name in value && (schema.properties?.[name]?.const === undefined || schema.properties[name].const === value[name]));
+    return required.every(
+      (name) =>
+        name in value &&
+        (schema.properties?.[name]?.const === undefined || schema.properties[name].const === value[name]),
+    );
   }
   if (schema.type === 'array') return Array.isArray(value);
   if (schema.type === 'integer') return typeof value === 'number';
@@ -228,6 +255,8 @@ export function textToJson(text: string): { readonly value: Json | undefined; re
     return { value: JSON.parse(trimmed) as Json, problem: null };
   } catch (error) {
     const looksLikeJson = /^(\{(?!\{)|\[|")/.test(trimmed);
-    return looksLikeJson ? { value: undefined, problem: `Not valid JSON yet: ${(error as Error).message}` } : { value: text, problem: null };
+    return looksLikeJson
+      ? { value: undefined, problem: `Not valid JSON yet: ${(error as Error).message}` }
+      : { value: text, problem: null };
   }
 }

@@ -14,7 +14,10 @@ const CHOICES = [
 /** What a failure of this step means for the run, and how often it is tried again. */
 export function ErrorPolicy({ bench, node }: { readonly bench: Workbench; readonly node: Node }) {
   const change = (part: string, next: (node: Node) => Node): void =>
-    bench.draft.edit({ label: `change ${part} of ${titleOf(node, bench.catalogue)}`, mergeKey: `${part}:${node.id}` }, (document) => changeNode(document, node.id, next));
+    bench.draft.edit(
+      { label: `change ${part} of ${titleOf(node, bench.catalogue)}`, mergeKey: `${part}:${node.id}` },
+      (document) => changeNode(document, node.id, next),
+    );
   const attempts = node.retry?.attempts ?? 1;
   return (
     <section className={css.section}>
@@ -22,7 +25,13 @@ export function ErrorPolicy({ bench, node }: { readonly bench: Workbench; readon
       <div className={css.two}>
         <label className={form.field}>
           <span className={form.label}>Then</span>
-          <select className={form.input} value={node.onError} onChange={(event) => change('error policy', (old) => ({ ...old, onError: event.target.value as Node['onError'] }))}>
+          <select
+            className={form.input}
+            value={node.onError}
+            onChange={(event) =>
+              change('error policy', (old) => ({ ...old, onError: event.target.value as Node['onError'] }))
+            }
+          >
             {CHOICES.map(([value, words]) => (
               <option key={value} value={value}>
                 {words}
@@ -41,7 +50,17 @@ export function ErrorPolicy({ bench, node }: { readonly bench: Workbench; readon
             onChange={(event) => {
               const wanted = Math.min(100, Math.max(1, Math.round(event.target.valueAsNumber) || 1));
               change('attempts', ({ retry, ...rest }) =>
-                wanted === 1 ? rest : { ...rest, retry: { backoffSeconds: 1, on: ['failed', 'timed_out', 'worker_lost'], ...retry, attempts: wanted } },
+                wanted === 1
+                  ? rest
+                  : {
+                      ...rest,
+                      retry: {
+                        backoffSeconds: 1,
+                        on: ['failed', 'timed_out', 'worker_lost'],
+                        ...retry,
+                        attempts: wanted,
+                      },
+                    },
               );
             }}
           />

@@ -13,10 +13,10 @@ import { type FormContext, FormSurroundings } from '../form/context.ts';
 import { SchemaField } from '../form/SchemaField.tsx';
 import { type Field, fieldsOf, type Json, withValue } from '../form/schema.ts';
 import { IconButton } from '../ui/Button.tsx';
-import { Wires } from './Wires.tsx';
 import { ErrorPolicy } from './ErrorPolicy.tsx';
-import { WebhookAddress } from './WebhookAddress.tsx';
 import css from './inspector.module.css';
+import { WebhookAddress } from './WebhookAddress.tsx';
+import { Wires } from './Wires.tsx';
 
 /** The form of one step: name, config by its type's schema, what happens on failure, and its connections. */
 export function Inspector({ bench, nodeId }: { readonly bench: Workbench; readonly nodeId: string }) {
@@ -31,16 +31,30 @@ function NodeForm({ bench, node }: { readonly bench: Workbench; readonly node: N
   const form = useFormContext(node.id);
   const title = titleOf(node, bench.catalogue);
   const set = (field: Field, value: Json | undefined): void =>
-    bench.draft.edit({ label: `change ${field.title} of ${title}`, mergeKey: `field:${node.id}:${field.name}` }, (document) =>
-      changeNode(document, node.id, (old) => ({ ...old, config: withValue(old.config, field.name, value) })),
+    bench.draft.edit(
+      { label: `change ${field.title} of ${title}`, mergeKey: `field:${node.id}:${field.name}` },
+      (document) =>
+        changeNode(document, node.id, (old) => ({ ...old, config: withValue(old.config, field.name, value) })),
     );
   const [plain, advanced] = [fields.filter((field) => !field.advanced), fields.filter((field) => field.advanced)];
-  const draw = (field: Field) => <SchemaField key={field.name} field={field} path={field.name} value={node.config[field.name]} onChange={(value) => set(field, value)} />;
+  const draw = (field: Field) => (
+    <SchemaField
+      key={field.name}
+      field={field}
+      path={field.name}
+      value={node.config[field.name]}
+      onChange={(value) => set(field, value)}
+    />
+  );
   return (
     <FormSurroundings value={form}>
       <NodeHead bench={bench} node={node} />
       <div className={css.body}>
-        {type === undefined ? <p className={css.problem}>This editor does not know the node type “{node.type}”.</p> : <p className={css.help}>{plainHelp(type.help)}</p>}
+        {type === undefined ? (
+          <p className={css.problem}>This editor does not know the node type “{node.type}”.</p>
+        ) : (
+          <p className={css.help}>{plainHelp(type.help)}</p>
+        )}
         <OtherProblems nodeId={node.id} fields={fields} />
         {node.type === 'trigger.webhook' ? <WebhookAddress token={node.config['token']} /> : null}
         {plain.map(draw)}
@@ -53,7 +67,8 @@ function NodeForm({ bench, node }: { readonly bench: Workbench; readonly node: N
         <Wires bench={bench} node={node} />
         {type?.group === 'trigger' ? null : <ErrorPolicy bench={bench} node={node} />}
         <p className={css.reference}>
-          Other steps read its output as <code>{type?.group === 'trigger' ? '{{ run.input }}' : `{{ steps.${node.id}.output }}`}</code>
+          Other steps read its output as{' '}
+          <code>{type?.group === 'trigger' ? '{{ run.input }}' : `{{ steps.${node.id}.output }}`}</code>
         </p>
       </div>
     </FormSurroundings>
@@ -73,7 +88,15 @@ function NodeHead({ bench, node }: { readonly bench: Workbench; readonly node: N
       <span className={css.icon} data-group={type?.group ?? 'flow'}>
         <TypeIcon name={type?.icon ?? ''} />
       </span>
-      <input id="node-name" className={css.name} aria-label="Step name" value={node.name ?? ''} placeholder={type?.title ?? node.type} maxLength={120} onChange={(event) => rename(event.target.value)} />
+      <input
+        id="node-name"
+        className={css.name}
+        aria-label="Step name"
+        value={node.name ?? ''}
+        placeholder={type?.title ?? node.type}
+        maxLength={120}
+        onChange={(event) => rename(event.target.value)}
+      />
       <IconButton label="Duplicate step" shortcut="Ctrl+D" onClick={() => duplicateSelected(bench)}>
         <Copy size={15} />
       </IconButton>
@@ -86,7 +109,8 @@ function NodeHead({ bench, node }: { readonly bench: Workbench; readonly node: N
 
 const NONE: readonly never[] = [];
 
-const pathText = (path: unknown): string => (Array.isArray(path) ? path.join('.') : typeof path === 'string' ? path : '').replace(/^config\./, '');
+const pathText = (path: unknown): string =>
+  (Array.isArray(path) ? path.join('.') : typeof path === 'string' ? path : '').replace(/^config\./, '');
 
 function useFormContext(nodeId: string): FormContext {
   const problems = useProblems((state) => state.byNode[nodeId] ?? NONE);
@@ -95,8 +119,10 @@ function useFormContext(nodeId: string): FormContext {
     () => ({
       id: `node-${nodeId}`,
       readOnly: false,
-      problemsAt: (path) => problems.filter((problem) => pathText(problem.path) === path).map((problem) => problem.message),
+      problemsAt: (path) =>
+        problems.filter((problem) => pathText(problem.path) === path).map((problem) => problem.message),
       connections: (data ?? []).map((connection) => connection.name),
+      Nested: SchemaField,
     }),
     [nodeId, problems, data],
   );

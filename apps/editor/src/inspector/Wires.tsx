@@ -25,7 +25,13 @@ export function Wires({ bench, node }: { readonly bench: Workbench; readonly nod
           <WireRow key={edge.id} bench={bench} edge={edge} other={edge.from.node} incoming />
         ))}
         {outgoing.map((edge) => (
-          <WireRow key={edge.id} bench={bench} edge={edge} other={edge.to.node} port={outputs.length > 1 ? edge.from.port : undefined} />
+          <WireRow
+            key={edge.id}
+            bench={bench}
+            edge={edge}
+            other={edge.to.node}
+            port={outputs.length > 1 ? edge.from.port : undefined}
+          />
         ))}
       </ul>
       {outputs.map((port) => (
@@ -35,7 +41,13 @@ export function Wires({ bench, node }: { readonly bench: Workbench; readonly nod
   );
 }
 
-type RowProps = { readonly bench: Workbench; readonly edge: Edge; readonly other: string; readonly incoming?: boolean; readonly port?: string | undefined };
+type RowProps = {
+  readonly bench: Workbench;
+  readonly edge: Edge;
+  readonly other: string;
+  readonly incoming?: boolean;
+  readonly port?: string | undefined;
+};
 
 function WireRow({ bench, edge, other, incoming = false, port }: RowProps) {
   const name = nameOf(bench, other);
@@ -46,14 +58,24 @@ function WireRow({ bench, edge, other, incoming = false, port }: RowProps) {
       <button type="button" className={css.jump} onClick={() => bench.flow.select(new Set([other]))}>
         {name}
       </button>
-      <IconButton label={`Disconnect ${name}`} onClick={() => bench.draft.edit({ label: `disconnect ${name}` }, (document) => remove(document, new Set([edge.id])))}>
+      <IconButton
+        label={`Disconnect ${name}`}
+        onClick={() =>
+          bench.draft.edit({ label: `disconnect ${name}` }, (document) => remove(document, new Set([edge.id])))
+        }
+      >
         <X size={14} />
       </IconButton>
     </li>
   );
 }
 
-type ConnectProps = { readonly bench: Workbench; readonly node: Node; readonly port: { readonly name: string; readonly title: string }; readonly named: boolean };
+type ConnectProps = {
+  readonly bench: Workbench;
+  readonly node: Node;
+  readonly port: { readonly name: string; readonly title: string };
+  readonly named: boolean;
+};
 
 function ConnectTo({ bench, node, port, named }: ConnectProps) {
   const document = useDraftPart((state) => state.document);
@@ -61,19 +83,27 @@ function ConnectTo({ bench, node, port, named }: ConnectProps) {
   const targets = document.nodes.flatMap((target) =>
     inputPorts(bench.catalogue, target)
       .map((input) => ({ target, to: { node: target.id, port: input.name } }))
-      .filter(({ to }) => connectionProblem(bench.catalogue, document, { node: node.id, port: port.name }, to) === null),
+      .filter(
+        ({ to }) => connectionProblem(bench.catalogue, document, { node: node.id, port: port.name }, to) === null,
+      ),
   );
   const chosen = (id: string): void => {
     const found = targets.find(({ target }) => target.id === id);
     if (found === undefined) return;
     const problem = join(bench, { node: node.id, port: port.name }, found.to);
-    if (problem === null) setSpoken(`${titleOf(node, bench.catalogue)} connected to ${titleOf(found.target, bench.catalogue)}`);
+    if (problem === null)
+      setSpoken(`${titleOf(node, bench.catalogue)} connected to ${titleOf(found.target, bench.catalogue)}`);
     else notify({ tone: 'error', text: problem });
   };
   return (
     <label className={form.field}>
       <span className={form.label}>{named ? `Connect ${port.title} to…` : 'Connect to…'}</span>
-      <select className={form.input} value="" disabled={targets.length === 0} onChange={(event) => chosen(event.target.value)}>
+      <select
+        className={form.input}
+        value=""
+        disabled={targets.length === 0}
+        onChange={(event) => chosen(event.target.value)}
+      >
         <option value="">{targets.length === 0 ? 'No step left to connect to' : 'Choose a step'}</option>
         {targets.map(({ target }) => (
           <option key={target.id} value={target.id}>

@@ -2,7 +2,16 @@ import type { JournalEvent } from '@switchyard/pipeline';
 import { describe, expect, it } from 'vitest';
 import { streamUrl, take, topicText } from './cursor.ts';
 
-const event = (seq: number): JournalEvent => ({ kind: 'note', data: { text: String(seq) }, runId: 'r', seq, stepKey: null, epoch: null, n: null, at: '2026-01-01T00:00:00Z' });
+const event = (seq: number): JournalEvent => ({
+  kind: 'note',
+  data: { text: String(seq) },
+  runId: 'r',
+  seq,
+  stepKey: null,
+  epoch: null,
+  n: null,
+  at: '2026-01-01T00:00:00Z',
+});
 
 const seqs = (events: readonly JournalEvent[]): readonly number[] => events.map(({ seq }) => seq);
 
@@ -23,7 +32,15 @@ describe('take', () => {
     const all = Array.from({ length: 50 }, (_, index) => event(index + 1));
     const told: number[] = [];
     let seen = 0;
-    const batches = [all.slice(0, 10), all.slice(5, 12), all.slice(20, 30), all.slice(12, 25), all.slice(28, 40), all.slice(0, 50), all.slice(40, 50)];
+    const batches = [
+      all.slice(0, 10),
+      all.slice(5, 12),
+      all.slice(20, 30),
+      all.slice(12, 25),
+      all.slice(28, 40),
+      all.slice(0, 50),
+      all.slice(40, 50),
+    ];
     for (const batch of batches) {
       const taken = take(seen, batch);
       told.push(...seqs(taken.fresh));
@@ -41,6 +58,8 @@ describe('take', () => {
 describe('topics', () => {
   it('are one stream for all', () => {
     expect(topicText({ kind: 'run', runId: 'r1', after: 12 })).toBe('run:r1@12');
-    expect(streamUrl([{ kind: 'runs' }, { kind: 'run', runId: 'r1', after: 0 }])).toBe('/api/stream?topic=runs&topic=run%3Ar1%400');
+    expect(streamUrl([{ kind: 'runs' }, { kind: 'run', runId: 'r1', after: 0 }])).toBe(
+      '/api/stream?topic=runs&topic=run%3Ar1%400',
+    );
   });
 });

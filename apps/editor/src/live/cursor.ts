@@ -24,10 +24,13 @@ export function take(seen: number, batch: readonly JournalEvent[]): Taken {
 }
 
 /** A thing a tab follows: one run from a seq on, or the list of runs. */
-export type Topic = { readonly kind: 'run'; readonly runId: string; readonly after: number } | { readonly kind: 'runs' };
+export type Topic =
+  | { readonly kind: 'run'; readonly runId: string; readonly after: number }
+  | { readonly kind: 'runs' };
 
 /** A topic as the stream's query and `id:` line write it. */
-export const topicText = (topic: Topic): string => (topic.kind === 'runs' ? 'runs' : `run:${topic.runId}@${topic.after}`);
+export const topicText = (topic: Topic): string =>
+  topic.kind === 'runs' ? 'runs' : `run:${topic.runId}@${topic.after}`;
 
 /** The address of one stream for all topics of a tab. */
 export const streamUrl = (topics: readonly Topic[]): string =>

@@ -1,4 +1,14 @@
-import { type AgentTrace, emptyRun, emptyTrace, foldAgent, foldRun, isOver, type JournalEvent, type RunState, type StepState } from '@switchyard/pipeline';
+import {
+  type AgentTrace,
+  emptyRun,
+  emptyTrace,
+  foldAgent,
+  foldRun,
+  isOver,
+  type JournalEvent,
+  type RunState,
+  type StepState,
+} from '@switchyard/pipeline';
 import { useEffect, useState } from 'react';
 import { createStore, type StoreApi, useStore } from 'zustand';
 import { run as fetchRun, type RunDetail, runEvents } from '../api/resources.ts';
@@ -12,7 +22,13 @@ import { followRun } from './stream.ts';
  */
 
 /** A followed run. `detail` is null until the first answer; `error` says why there is none. */
-export type RunFeedState = { readonly runId: string; readonly detail: RunDetail | null; readonly run: RunState; readonly traces: ReadonlyMap<string, AgentTrace>; readonly error: Error | null };
+export type RunFeedState = {
+  readonly runId: string;
+  readonly detail: RunDetail | null;
+  readonly run: RunState;
+  readonly traces: ReadonlyMap<string, AgentTrace>;
+  readonly error: Error | null;
+};
 
 /** The store of a followed run. */
 export type RunFeed = StoreApi<RunFeedState>;
@@ -21,16 +37,24 @@ const AGENT_KINDS = /^(turn|thought|tool|window|budget|note)/;
 
 /** Follows a run until `close`. Several followers of one run are several feeds. */
 export function openRunFeed(runId: string): { readonly feed: RunFeed; readonly close: () => void } {
-  const feed = createStore<RunFeedState>(() => ({ runId, detail: null, run: emptyRun(), traces: new Map(), error: null }));
+  const feed = createStore<RunFeedState>(() => ({
+    runId,
+    detail: null,
+    run: emptyRun(),
+    traces: new Map(),
+    error: null,
+  }));
   let next = feed.getState();
-  let frame: number | null = null;
+  let frameAsked = false;
   let closed = false;
   let fetching: Promise<void> | null = null;
   let stop: (() => void) | null = null;
 
   function show(): void {
-    frame ??= requestAnimationFrame(() => {
-      frame = null;
+    if (frameAsked) return;
+    frameAsked = true;
+    requestAnimationFrame(() => {
+      frameAsked = false;
       if (!closed) feed.setState(next);
     });
   }
@@ -96,7 +120,10 @@ export function openRunFeed(runId: string): { readonly feed: RunFeed; readonly c
   };
 }
 
-function withTraces(traces: ReadonlyMap<string, AgentTrace>, events: readonly JournalEvent[]): ReadonlyMap<string, AgentTrace> {
+function withTraces(
+  traces: ReadonlyMap<string, AgentTrace>,
+  events: readonly JournalEvent[],
+): ReadonlyMap<string, AgentTrace> {
   const mine = new Map<string, JournalEvent[]>();
   for (const event of events) {
     if (event.stepKey === null || !AGENT_KINDS.test(event.kind)) continue;
@@ -114,7 +141,14 @@ function withTraces(traces: ReadonlyMap<string, AgentTrace>, events: readonly Jo
 function statusesOf(events: readonly JournalEvent[], run: RunState): ReadonlyMap<string, NodeStatus> {
   const changed = new Map<string, NodeStatus>();
   for (const { kind, stepKey } of events) {
-    if (kind === 'run.started' && run.trigger !== null) changed.set(run.trigger.node, { state: 'succeeded', attempt: 1, startedAt: run.startedAt, endedAt: run.startedAt, note: null });
+    if (kind === 'run.started' && run.trigger !== null)
+      changed.set(run.trigger.node, {
+        state: 'succeeded',
+        attempt: 1,
+        startedAt: run.startedAt,
+        endedAt: run.startedAt,
+        note: null,
+      });
     const step = stepKey === null ? undefined : run.steps.get(stepKey);
     if (step !== undefined) changed.set(step.node, statusOf(step));
   }

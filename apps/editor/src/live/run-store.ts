@@ -7,7 +7,13 @@ import type { ShownState } from '../ui/StateMark.tsx';
  */
 
 /** The state of one node's step in the shown run. `note` is one short line for the card (turn 4 · run_code). */
-export type NodeStatus = { readonly state: ShownState; readonly attempt: number; readonly startedAt: string | null; readonly endedAt: string | null; readonly note: string | null };
+export type NodeStatus = {
+  readonly state: ShownState;
+  readonly attempt: number;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly note: string | null;
+};
 
 type Statuses = Readonly<Record<string, NodeStatus>>;
 
@@ -27,7 +33,8 @@ export function showStatuses(changed: ReadonlyMap<string, NodeStatus>): void {
   requestAnimationFrame(() => {
     const flushed = waiting;
     waiting = null;
-    if (flushed !== null) useStatuses.setState((state) => ({ byNode: { ...state.byNode, ...Object.fromEntries(flushed) } }));
+    if (flushed !== null)
+      useStatuses.setState((state) => ({ byNode: { ...state.byNode, ...Object.fromEntries(flushed) } }));
   });
 }
 

@@ -9,7 +9,12 @@ import { streamUrl, type Topic } from './cursor.ts';
  */
 
 /** Follows one run: batches as they come, and `resumed` when something may have been missed. */
-export type RunFollower = { readonly runId: string; readonly after: () => number; readonly events: (batch: readonly JournalEvent[]) => void; readonly resumed: () => void };
+export type RunFollower = {
+  readonly runId: string;
+  readonly after: () => number;
+  readonly events: (batch: readonly JournalEvent[]) => void;
+  readonly resumed: () => void;
+};
 
 /** Follows the list of runs. */
 export type RunsFollower = { readonly changed: (rows: readonly RunSummary[]) => void; readonly resumed: () => void };

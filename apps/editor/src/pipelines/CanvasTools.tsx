@@ -5,11 +5,15 @@ import { addNoteHere, defaultPlacement, tidy, type Workbench } from '../canvas/a
 import { useDraftPart } from '../document/draft-store.ts';
 import { labels } from '../document/history.ts';
 import { Button, IconButton } from '../ui/Button.tsx';
-import type { OpenPicker } from './Editor.tsx';
-import type { EditorDialogs } from './use-editor-shortcuts.tsx';
+import type { OpenPicker } from './open-picker.ts';
 import css from './editor.module.css';
+import type { EditorDialogs } from './use-editor-shortcuts.tsx';
 
-type Props = { readonly bench: Workbench; readonly onAdd: (picker: OpenPicker) => void; readonly dialogs: EditorDialogs };
+type Props = {
+  readonly bench: Workbench;
+  readonly onAdd: (picker: OpenPicker) => void;
+  readonly dialogs: EditorDialogs;
+};
 
 /** Tools over the canvas: add, undo, redo, note, tidy; zoom at the bottom. */
 export function CanvasTools({ bench, onAdd, dialogs }: Props) {
@@ -17,14 +21,29 @@ export function CanvasTools({ bench, onAdd, dialogs }: Props) {
   return (
     <>
       <Panel position="top-left" className={css.tools ?? ''}>
-        <Button tone="primary" icon={<Plus size={15} />} title="Add node (N)" onClick={() => onAdd({ placement: defaultPlacement(bench), screen: null })}>
+        <Button
+          tone="primary"
+          icon={<Plus size={15} />}
+          title="Add node (N)"
+          onClick={() => onAdd({ placement: defaultPlacement(bench), screen: null })}
+        >
           Add node
         </Button>
         <div className={css.toolGroup}>
-          <IconButton label={undo === null ? 'Undo' : `Undo: ${undo}`} shortcut="Ctrl+Z" disabled={undo === null} onClick={bench.draft.undo}>
+          <IconButton
+            label={undo === null ? 'Undo' : `Undo: ${undo}`}
+            shortcut="Ctrl+Z"
+            disabled={undo === null}
+            onClick={bench.draft.undo}
+          >
             <Undo2 size={15} />
           </IconButton>
-          <IconButton label={redo === null ? 'Redo' : `Redo: ${redo}`} shortcut="Ctrl+Shift+Z" disabled={redo === null} onClick={bench.draft.redo}>
+          <IconButton
+            label={redo === null ? 'Redo' : `Redo: ${redo}`}
+            shortcut="Ctrl+Shift+Z"
+            disabled={redo === null}
+            onClick={bench.draft.redo}
+          >
             <Redo2 size={15} />
           </IconButton>
           <IconButton label="Add note" shortcut="Shift+S" onClick={() => addNoteHere(bench)}>
@@ -50,13 +69,23 @@ export function ZoomTools({ onHelp }: { readonly onHelp?: () => void }) {
         <IconButton label="Zoom out" shortcut="-" onClick={() => void zoomOut()}>
           <Minus size={15} />
         </IconButton>
-        <button type="button" className={css.zoom} aria-label="Zoom to 100 %" title="Zoom to 100 % (0)" onClick={() => void zoomTo(1, { duration: 120 })}>
+        <button
+          type="button"
+          className={css.zoom}
+          aria-label="Zoom to 100 %"
+          title="Zoom to 100 % (0)"
+          onClick={() => void zoomTo(1, { duration: 120 })}
+        >
           {Math.round(zoom * 100)} %
         </button>
         <IconButton label="Zoom in" shortcut="+" onClick={() => void zoomIn()}>
           <Plus size={15} />
         </IconButton>
-        <IconButton label="Fit everything" shortcut="1" onClick={() => void fitView({ padding: 0.2, maxZoom: 1, duration: 180 })}>
+        <IconButton
+          label="Fit everything"
+          shortcut="1"
+          onClick={() => void fitView({ padding: 0.2, maxZoom: 1, duration: 180 })}
+        >
           <Maximize size={15} />
         </IconButton>
         {onHelp === undefined ? null : (

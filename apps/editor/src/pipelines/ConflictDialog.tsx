@@ -19,8 +19,11 @@ export function differences(mine: PipelineDocument, theirs: PipelineDocument): r
     return same(node, against) ? [] : [{ id: node.id, words: 'differs' }];
   });
   const ids = new Set(mine.nodes.map((node) => node.id));
-  const added = theirs.nodes.filter((node) => !ids.has(node.id)).map((node): Difference => ({ id: node.id, words: 'only in theirs' }));
-  const edges = JSON.stringify(mine.edges) === JSON.stringify(theirs.edges) ? [] : [{ id: 'connections', words: 'differ' }];
+  const added = theirs.nodes
+    .filter((node) => !ids.has(node.id))
+    .map((node): Difference => ({ id: node.id, words: 'only in theirs' }));
+  const edges =
+    JSON.stringify(mine.edges) === JSON.stringify(theirs.edges) ? [] : [{ id: 'connections', words: 'differ' }];
   return [...changed, ...added, ...edges];
 }
 

@@ -1,8 +1,8 @@
-import { ReactFlowProvider, type Edge, type ReactFlowInstance } from '@xyflow/react';
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { type Edge, type ReactFlowInstance, ReactFlowProvider } from '@xyflow/react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
-import { commitMoves, join, type Placement, reveal, type Workbench } from '../canvas/actions.ts';
+import { commitMoves, join, reveal, type Workbench } from '../canvas/actions.ts';
 import { Canvas, type CanvasGestures } from '../canvas/Canvas.tsx';
 import { type CanvasNode, createFlow, type FlowState } from '../canvas/flow.ts';
 import { keepInView } from '../canvas/keep-in-view.ts';
@@ -17,13 +17,12 @@ import { CanvasTools } from './CanvasTools.tsx';
 import { ConflictDialog } from './ConflictDialog.tsx';
 import { EditorHeader } from './EditorHeader.tsx';
 import { EmptyCanvas } from './EmptyCanvas.tsx';
+import css from './editor.module.css';
+import type { OpenPicker } from './open-picker.ts';
 import { addPicked, PickerHost } from './PickerHost.tsx';
 import { SidePanel } from './SidePanel.tsx';
 import { useEditorShortcuts } from './use-editor-shortcuts.tsx';
-import css from './editor.module.css';
 
-/** Where the node search is open, if it is. `screen` is null for the docked one. */
-export type OpenPicker = { readonly placement: Placement; readonly screen: Point | null };
 
 /** The one selected step, or null when none or several are. */
 const onlyStep = ({ nodes }: FlowState): string | null => {
@@ -45,7 +44,10 @@ export function Editor({ draft, catalogue }: { readonly draft: DraftStore; reado
       catalogue,
       readOnly: false,
       insertOn: (edgeId) => setPicker({ placement: { kind: 'edge', edgeId }, screen: null }),
-      writeNote: (id, text) => draft.edit({ label: 'write note', mergeKey: `note:${id}` }, (document) => changeNote(document, id, (note) => ({ ...note, text }))),
+      writeNote: (id, text) =>
+        draft.edit({ label: 'write note', mergeKey: `note:${id}` }, (document) =>
+          changeNote(document, id, (note) => ({ ...note, text })),
+        ),
     }),
     [catalogue, draft],
   );
@@ -80,7 +82,10 @@ export function Editor({ draft, catalogue }: { readonly draft: DraftStore; reado
   );
 }
 
-function useWorkbench(draft: DraftStore, catalogue: Catalogue): { readonly bench: Workbench; readonly setView: (view: ReactFlowInstance<CanvasNode, Edge>) => void } {
+function useWorkbench(
+  draft: DraftStore,
+  catalogue: Catalogue,
+): { readonly bench: Workbench; readonly setView: (view: ReactFlowInstance<CanvasNode, Edge>) => void } {
   const view = useRef<ReactFlowInstance<CanvasNode, Edge> | null>(null);
   const bench = useMemo((): Workbench => {
     const flow = createFlow(catalogue);
@@ -106,9 +111,15 @@ function useGestures(bench: Workbench, open: (picker: OpenPicker) => void): Canv
     const document = () => bench.draft.getState().document;
     return {
       moved: (places, byKeyboard) => commitMoves(bench, places, byKeyboard),
-      connected: ({ source, sourceHandle, target, targetHandle }) => void join(bench, { node: source, port: sourceHandle ?? 'out' }, { node: target, port: targetHandle ?? 'in' }),
+      connected: ({ source, sourceHandle, target, targetHandle }) =>
+        void join(bench, { node: source, port: sourceHandle ?? 'out' }, { node: target, port: targetHandle ?? 'in' }),
       canConnect: ({ source, sourceHandle, target, targetHandle }) =>
-        connectionProblem(bench.catalogue, document(), { node: source, port: sourceHandle ?? 'out' }, { node: target, port: targetHandle ?? 'in' }) === null,
+        connectionProblem(
+          bench.catalogue,
+          document(),
+          { node: source, port: sourceHandle ?? 'out' },
+          { node: target, port: targetHandle ?? 'in' },
+        ) === null,
       droppedWire: (from, screen) => {
         const point = toCanvas(screen);
         // The new card's input, not its corner, goes where the wire was dropped. The click that ends the drag must pass first.
@@ -132,7 +143,9 @@ function useValidation(draft: DraftStore): void {
     const check = (): void => {
       cancel();
       cancel = later(() => {
-        void import('../document/validation.ts').then(({ validate }) => showProblems(validate(draft.getState().document)));
+        void import('../document/validation.ts').then(({ validate }) =>
+          showProblems(validate(draft.getState().document)),
+        );
       }, VALIDATE_MS);
     };
     check();

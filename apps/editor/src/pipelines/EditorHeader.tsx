@@ -3,18 +3,18 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { ChevronRight, CircleX, History, Play, TriangleAlert } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
+import { pipeline, publish, revision, startRun } from '../api/resources.ts';
 import { nameOf, reveal, type Workbench } from '../canvas/actions.ts';
 import { useProblems } from '../canvas/surroundings.ts';
-import { pipeline, publish, revision, startRun } from '../api/resources.ts';
 import { useDraftPart } from '../document/draft-store.ts';
 import { sameDocument } from '../document/edits.ts';
 import { Button } from '../ui/Button.tsx';
 import { notify, notifyError } from '../ui/notices.tsx';
+import css from './editor.module.css';
 import { ProblemsDialog } from './ProblemsDialog.tsx';
 import { RunDialog } from './RunDialog.tsx';
 import { SaveMark } from './SaveMark.tsx';
 import type { EditorDialogs } from './use-editor-shortcuts.tsx';
-import css from './editor.module.css';
 
 /** Name, where saving and publishing stand, problems, and the two things a pipeline is for: publish and run. */
 export function EditorHeader({ bench, dialogs }: { readonly bench: Workbench; readonly dialogs: EditorDialogs }) {
@@ -32,7 +32,14 @@ export function EditorHeader({ bench, dialogs }: { readonly bench: Workbench; re
       <nav className={css.crumbs} aria-label="Breadcrumb">
         <Link to="/pipelines">Pipelines</Link>
         <ChevronRight size={14} aria-hidden />
-        <input className={css.name} aria-label="Pipeline name" value={name} maxLength={120} size={Math.min(Math.max(name.length, 8), 40)} onChange={(event) => bench.draft.rename(event.target.value)} />
+        <input
+          className={css.name}
+          aria-label="Pipeline name"
+          value={name}
+          maxLength={120}
+          size={Math.min(Math.max(name.length, 8), 40)}
+          onChange={(event) => bench.draft.rename(event.target.value)}
+        />
         <SaveMark />
       </nav>
       <div className={css.headerRight}>
@@ -55,7 +62,11 @@ function ProblemsButton({ bench }: { readonly bench: Workbench }) {
   const errors = problems.some((problem) => problem.severity === 'error');
   return (
     <>
-      <Button tone="quiet" icon={errors ? <CircleX size={14} color="var(--failed)" /> : <TriangleAlert size={14} color="var(--waiting)" />} onClick={() => setOpen(true)}>
+      <Button
+        tone="quiet"
+        icon={errors ? <CircleX size={14} color="var(--failed)" /> : <TriangleAlert size={14} color="var(--waiting)" />}
+        onClick={() => setOpen(true)}
+      >
         {problems.length} problem{problems.length === 1 ? '' : 's'}
       </Button>
       {open ? <ProblemsList bench={bench} title="Problems" problems={problems} onClose={() => setOpen(false)} /> : null}
@@ -63,7 +74,13 @@ function ProblemsButton({ bench }: { readonly bench: Workbench }) {
   );
 }
 
-type ListProps = { readonly bench: Workbench; readonly title: string; readonly description?: string; readonly problems: readonly Problem[]; readonly onClose: () => void };
+type ListProps = {
+  readonly bench: Workbench;
+  readonly title: string;
+  readonly description?: string;
+  readonly problems: readonly Problem[];
+  readonly onClose: () => void;
+};
 
 function ProblemsList({ bench, onClose, ...rest }: ListProps) {
   const jump = (node: string): void => {
@@ -76,9 +93,17 @@ function ProblemsList({ bench, onClose, ...rest }: ListProps) {
 /** The published revision, and whether the draft differs from it by content. */
 function usePublished(pipelineId: string) {
   const document = useDraftPart((state) => state.document);
-  const detail = useQuery({ queryKey: ['pipeline', pipelineId, 'published'], queryFn: () => pipeline(pipelineId).then((found) => found.published) });
+  const detail = useQuery({
+    queryKey: ['pipeline', pipelineId, 'published'],
+    queryFn: () => pipeline(pipelineId).then((found) => found.published),
+  });
   const id = detail.data?.id;
-  const frozen = useQuery({ queryKey: ['revision', id], queryFn: () => revision(id ?? ''), enabled: id !== undefined, staleTime: Number.POSITIVE_INFINITY });
+  const frozen = useQuery({
+    queryKey: ['revision', id],
+    queryFn: () => revision(id ?? ''),
+    enabled: id !== undefined,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
   const number = frozen.data?.number ?? detail.data?.number ?? null;
   return { number, changed: frozen.data === undefined ? false : !sameDocument(frozen.data.document, document) };
 }
@@ -105,17 +130,27 @@ function PublishButton({ bench }: { readonly bench: Workbench }) {
       else notifyError(error);
     },
   });
-  const words = number === null ? 'Not published' : changed ? `v${number} published · unpublished changes` : `v${number} published`;
+  const words =
+    number === null ? 'Not published' : changed ? `v${number} published · unpublished changes` : `v${number} published`;
   return (
     <>
       <span className={css.published} data-changed={changed || number === null} data-testid="publish-state">
         {words}
       </span>
-      <Button disabled={publishing.isPending || (number !== null && !changed)} onClick={() => (problems.length > 0 ? setRefused(problems) : publishing.mutate())}>
+      <Button
+        disabled={publishing.isPending || (number !== null && !changed)}
+        onClick={() => (problems.length > 0 ? setRefused(problems) : publishing.mutate())}
+      >
         Publish
       </Button>
       {refused === null ? null : (
-        <ProblemsList bench={bench} title="Not ready to publish" description="These must be solved first. Your draft is safe." problems={refused} onClose={() => setRefused(null)} />
+        <ProblemsList
+          bench={bench}
+          title="Not ready to publish"
+          description="These must be solved first. Your draft is safe."
+          problems={refused}
+          onClose={() => setRefused(null)}
+        />
       )}
     </>
   );
@@ -149,11 +184,33 @@ function RunButton({ bench, asked }: { readonly bench: Workbench; readonly asked
   };
   return (
     <>
-      <Button tone="primary" icon={<Play size={14} />} title="Run the draft (Ctrl+Enter)" disabled={starting.isPending} onClick={ask}>
+      <Button
+        tone="primary"
+        icon={<Play size={14} />}
+        title="Run the draft (Ctrl+Enter)"
+        disabled={starting.isPending}
+        onClick={ask}
+      >
         Run
       </Button>
-      {open === 'input' ? <RunDialog pipelineId={pipelineId} document={document} catalogue={bench.catalogue} onRun={start} onClose={() => setOpen('no')} /> : null}
-      {open === 'problems' ? <ProblemsList bench={bench} title="Not ready to run" description="These must be solved first." problems={problems} onClose={() => setOpen('no')} /> : null}
+      {open === 'input' ? (
+        <RunDialog
+          pipelineId={pipelineId}
+          document={document}
+          catalogue={bench.catalogue}
+          onRun={start}
+          onClose={() => setOpen('no')}
+        />
+      ) : null}
+      {open === 'problems' ? (
+        <ProblemsList
+          bench={bench}
+          title="Not ready to run"
+          description="These must be solved first."
+          problems={problems}
+          onClose={() => setOpen('no')}
+        />
+      ) : null}
     </>
   );
 }

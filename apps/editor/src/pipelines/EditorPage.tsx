@@ -2,8 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { nodeTypes, pipeline } from '../api/resources.ts';
-import { catalogueOf } from '../document/node-types.ts';
 import { type DraftStore, OpenDraft, openDraft } from '../document/draft-store.ts';
+import { catalogueOf } from '../document/node-types.ts';
 import { Skeleton, Trouble } from '../ui/Empty.tsx';
 import { Editor } from './Editor.tsx';
 
@@ -14,7 +14,11 @@ export function EditorPage() {
 }
 
 function OpenedPipeline({ pid }: { readonly pid: string }) {
-  const types = useQuery({ queryKey: ['node-types'], queryFn: async () => catalogueOf(await nodeTypes()), staleTime: Number.POSITIVE_INFINITY });
+  const types = useQuery({
+    queryKey: ['node-types'],
+    queryFn: async () => catalogueOf(await nodeTypes()),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
   const [draft, setDraft] = useState<DraftStore | null>(null);
   const [error, setError] = useState<Error | null>(null);
   const [attempt, setAttempt] = useState(0);
@@ -36,7 +40,10 @@ function OpenedPipeline({ pid }: { readonly pid: string }) {
     };
   }, [pid, attempt]);
   const trouble = error ?? types.error;
-  if (trouble !== null) return <Trouble error={trouble} retry={() => (types.error === null ? setAttempt(attempt + 1) : void types.refetch())} />;
+  if (trouble !== null)
+    return (
+      <Trouble error={trouble} retry={() => (types.error === null ? setAttempt(attempt + 1) : void types.refetch())} />
+    );
   if (draft === null || types.data === undefined) return <Skeleton />;
   return (
     <OpenDraft value={draft}>

@@ -2,23 +2,27 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { Plus, Search, Trash2, Waypoints } from 'lucide-react';
 import { useEffect, useState } from 'react';
-import { createPipeline, deletePipeline, pipelines, type PipelineSummary, type RunSummary } from '../api/resources.ts';
+import { createPipeline, deletePipeline, type PipelineSummary, pipelines, type RunSummary } from '../api/resources.ts';
 import { followRuns } from '../live/stream.ts';
 import { ago } from '../runs/duration.ts';
+import runs from '../runs/runs.module.css';
 import { useNow } from '../runs/use-now.ts';
 import { Button, IconButton } from '../ui/Button.tsx';
 import { Dialog } from '../ui/Dialog.tsx';
 import { Empty, Skeleton, Trouble } from '../ui/Empty.tsx';
 import { notifyError } from '../ui/notices.tsx';
 import { StateMark } from '../ui/StateMark.tsx';
-import runs from '../runs/runs.module.css';
 import css from './list.module.css';
 
 /** `/pipelines`: all pipelines with the state of their last run. */
 export function PipelinesPage() {
   const [query, setQuery] = useState('');
   const [deleting, setDeleting] = useState<PipelineSummary | null>(null);
-  const list = useQuery({ queryKey: ['pipelines', query], queryFn: () => pipelines(query), placeholderData: (old) => old });
+  const list = useQuery({
+    queryKey: ['pipelines', query],
+    queryFn: () => pipelines(query),
+    placeholderData: (old) => old,
+  });
   const making = useNewPipeline();
   useLastRuns();
   useEffect(() => {
@@ -32,7 +36,13 @@ export function PipelinesPage() {
         <div className={css.headerTools}>
           <label className={css.search}>
             <Search size={14} aria-hidden />
-            <input type="search" aria-label="Search pipelines" placeholder="Search" value={query} onChange={(event) => setQuery(event.target.value)} />
+            <input
+              type="search"
+              aria-label="Search pipelines"
+              placeholder="Search"
+              value={query}
+              onChange={(event) => setQuery(event.target.value)}
+            />
           </label>
           <Button tone="primary" icon={<Plus size={15} />} disabled={making.isPending} onClick={() => making.mutate()}>
             New pipeline
@@ -70,9 +80,14 @@ function useNewPipeline() {
 }
 
 function NoPipelines({ query, onNew }: { readonly query: string; readonly onNew: () => void }) {
-  if (query !== '') return <Empty icon={<Search size={22} />} title="Nothing found" text={`No pipeline is called “${query}”.`} />;
+  if (query !== '')
+    return <Empty icon={<Search size={22} />} title="Nothing found" text={`No pipeline is called “${query}”.`} />;
   return (
-    <Empty icon={<Waypoints size={22} />} title="No pipelines yet" text="A pipeline is a drawing of what should happen, and what starts it. Draw the first one.">
+    <Empty
+      icon={<Waypoints size={22} />}
+      title="No pipelines yet"
+      text="A pipeline is a drawing of what should happen, and what starts it. Draw the first one."
+    >
       <Button tone="primary" icon={<Plus size={15} />} onClick={onNew}>
         New pipeline
       </Button>
@@ -89,7 +104,9 @@ function PipelineRow({ row, onDelete }: { readonly row: PipelineSummary; readonl
           <Waypoints size={16} />
         </span>
         <span className={css.title}>{row.name}</span>
-        <span className={css.version}>{row.published === null ? 'Draft' : row.published.number === null ? 'Published' : `v${row.published.number}`}</span>
+        <span className={css.version}>
+          {row.published === null ? 'Draft' : row.published.number === null ? 'Published' : `v${row.published.number}`}
+        </span>
       </Link>
       {row.lastRun === null ? (
         <span className={css.last}>No runs yet</span>
@@ -145,7 +162,10 @@ function useLastRuns(): void {
   useEffect(
     () =>
       followRuns({
-        changed: (rows) => client.setQueriesData<readonly PipelineSummary[]>({ queryKey: ['pipelines'] }, (old) => old?.map((pipeline) => withLastRun(pipeline, rows))),
+        changed: (rows) =>
+          client.setQueriesData<readonly PipelineSummary[]>({ queryKey: ['pipelines'] }, (old) =>
+            old?.map((pipeline) => withLastRun(pipeline, rows)),
+          ),
         resumed: () => void client.invalidateQueries({ queryKey: ['pipelines'] }),
       }),
     [client],
@@ -153,7 +173,13 @@ function useLastRuns(): void {
 }
 
 function withLastRun(pipeline: PipelineSummary, rows: readonly RunSummary[]): PipelineSummary {
-  const newest = rows.filter((row) => row.pipelineId === pipeline.id).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))[0];
-  if (newest === undefined || (pipeline.lastRun !== null && pipeline.lastRun.id !== newest.id && pipeline.lastRun.at > newest.createdAt)) return pipeline;
+  const newest = rows
+    .filter((row) => row.pipelineId === pipeline.id)
+    .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))[0];
+  if (
+    newest === undefined ||
+    (pipeline.lastRun !== null && pipeline.lastRun.id !== newest.id && pipeline.lastRun.at > newest.createdAt)
+  )
+    return pipeline;
   return { ...pipeline, lastRun: { id: newest.id, state: newest.state, at: newest.endedAt ?? newest.createdAt } };
 }

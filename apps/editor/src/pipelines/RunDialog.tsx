@@ -18,7 +18,10 @@ type Props = {
 const keyOf = (pipelineId: string, trigger: string): string => `switchyard.input.${pipelineId}.${trigger}`;
 
 /** The input to begin with: what was run last, else the trigger's example, else an empty object. */
-function firstInput(pipelineId: string, trigger: { readonly id: string; readonly config: Readonly<Record<string, unknown>> }): string {
+function firstInput(
+  pipelineId: string,
+  trigger: { readonly id: string; readonly config: Readonly<Record<string, unknown>> },
+): string {
   const last = localStorage.getItem(keyOf(pipelineId, trigger.id));
   if (last !== null) return last;
   return JSON.stringify(trigger.config['example'] ?? {}, null, 2);
@@ -51,7 +54,12 @@ export function RunDialog({ pipelineId, document, catalogue, onRun, onClose }: P
   };
   if (chosen === undefined) {
     return (
-      <Dialog title="Nothing starts this pipeline yet" description="Add a trigger first: a manual one is enough for the Run button." onClose={onClose} actions={<Button onClick={onClose}>Close</Button>}>
+      <Dialog
+        title="Nothing starts this pipeline yet"
+        description="Add a trigger first: a manual one is enough for the Run button."
+        onClose={onClose}
+        actions={<Button onClick={onClose}>Close</Button>}
+      >
         {null}
       </Dialog>
     );

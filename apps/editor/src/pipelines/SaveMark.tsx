@@ -24,7 +24,14 @@ function words(save: SaveState): string {
 /** Where saving stands, in a word. */
 export function SaveMark() {
   const save = useDraftPart((state) => state.save);
-  const Icon = { saved: Check, dirty: LoaderCircle, saving: LoaderCircle, offline: CloudOff, refused: TriangleAlert, conflict: TriangleAlert }[save.phase];
+  const Icon = {
+    saved: Check,
+    dirty: LoaderCircle,
+    saving: LoaderCircle,
+    offline: CloudOff,
+    refused: TriangleAlert,
+    conflict: TriangleAlert,
+  }[save.phase];
   return (
     <span className={css.save} data-phase={save.phase} role="status" data-testid="save-state">
       <Icon size={13} aria-hidden />

@@ -2,8 +2,8 @@ import { useNavigate } from '@tanstack/react-router';
 import { X } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import type { Workbench } from '../canvas/actions.ts';
-import { titleOf } from '../document/node-types.ts';
 import { useDraftPart } from '../document/draft-store.ts';
+import { titleOf } from '../document/node-types.ts';
 import { Inspector } from '../inspector/Inspector.tsx';
 import type { RunFeed } from '../live/run-feed.ts';
 import { RunSummaryPanel } from '../runs/RunSummaryPanel.tsx';
@@ -26,7 +26,13 @@ export function SidePanel({ bench, selected, feed }: Props) {
     <aside className={css.side} aria-label="Details">
       {feed === null ? null : (
         <div className={css.sideTabs} role="tablist" aria-label="Details">
-          <button type="button" role="tab" aria-selected={shown === 'settings'} disabled={selected === null} onClick={() => setView('settings')}>
+          <button
+            type="button"
+            role="tab"
+            aria-selected={shown === 'settings'}
+            disabled={selected === null}
+            onClick={() => setView('settings')}
+          >
             Settings
           </button>
           <button type="button" role="tab" aria-selected={shown === 'run'} onClick={() => setView('run')}>
@@ -43,9 +49,25 @@ export function SidePanel({ bench, selected, feed }: Props) {
   );
 }
 
-function ShownRun({ bench, feed, selected }: { readonly bench: Workbench; readonly feed: RunFeed; readonly selected: string | null }) {
+function ShownRun({
+  bench,
+  feed,
+  selected,
+}: {
+  readonly bench: Workbench;
+  readonly feed: RunFeed;
+  readonly selected: string | null;
+}) {
   const node = useDraftPart((state) => state.document.nodes.find((other) => other.id === selected));
   const select = (id: string | null): void => bench.flow.select(new Set(id === null ? [] : [id]));
   if (node === undefined) return <RunSummaryPanel feed={feed} catalogue={bench.catalogue} onStep={select} />;
-  return <StepPanel key={node.id} feed={feed} stepKey={node.id} title={titleOf(node, bench.catalogue)} onBack={() => select(null)} />;
+  return (
+    <StepPanel
+      key={node.id}
+      feed={feed}
+      stepKey={node.id}
+      title={titleOf(node, bench.catalogue)}
+      onBack={() => select(null)}
+    />
+  );
 }

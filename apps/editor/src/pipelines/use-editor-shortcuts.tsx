@@ -1,20 +1,30 @@
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
-import * as actions from '../canvas/actions.ts';
 import type { Workbench } from '../canvas/actions.ts';
+import * as actions from '../canvas/actions.ts';
 import { keysAreTaken, type Shortcut, useShortcuts } from '../canvas/shortcuts.ts';
 import { Dialog } from '../ui/Dialog.tsx';
-import type { OpenPicker } from './Editor.tsx';
+import type { OpenPicker } from './open-picker.ts';
 import css from './editor.module.css';
 
 /** Which dialog of the editor is open, and how others open one. */
-export type EditorDialogs = { readonly openRun: () => void; readonly runAsked: number; readonly openHelp: () => void; readonly element: ReactNode };
+export type EditorDialogs = {
+  readonly openRun: () => void;
+  readonly runAsked: number;
+  readonly openHelp: () => void;
+  readonly element: ReactNode;
+};
 
 /** The editor's shortcuts and clipboard; answers how to open its dialogs. */
 export function useEditorShortcuts(bench: Workbench, openPicker: (picker: OpenPicker) => void): EditorDialogs {
   const [help, setHelp] = useState(false);
   const [runAsked, setRunAsked] = useState(0);
   const shortcuts = useMemo(
-    () => shortcutsOf(bench, { search: () => openPicker({ placement: actions.defaultPlacement(bench), screen: null }), run: () => setRunAsked((count) => count + 1), help: () => setHelp(true) }),
+    () =>
+      shortcutsOf(bench, {
+        search: () => openPicker({ placement: actions.defaultPlacement(bench), screen: null }),
+        run: () => setRunAsked((count) => count + 1),
+        help: () => setHelp(true),
+      }),
     [bench, openPicker],
   );
   useShortcuts(shortcuts);
@@ -93,7 +103,8 @@ function useClipboard(bench: Workbench): void {
     };
     const pasted = (event: ClipboardEvent): void => {
       if (keysAreTaken(event.target)) return;
-      if (actions.pasteText(bench, event.clipboardData?.getData('text/plain') ?? '', pointer ?? actions.middle(bench))) event.preventDefault();
+      if (actions.pasteText(bench, event.clipboardData?.getData('text/plain') ?? '', pointer ?? actions.middle(bench)))
+        event.preventDefault();
     };
     let pointer: { x: number; y: number } | null = null;
     const moved = (event: PointerEvent): void => {

@@ -1,11 +1,17 @@
 import type { Failure } from '@switchyard/pipeline';
 import { CopyButton } from '../ui/CopyButton.tsx';
-import type { Json } from './json-rows.ts';
 import { JsonView } from './JsonView.tsx';
+import type { Json } from './json-rows.ts';
 import css from './runs.module.css';
 
 /** Why something failed: what, in its own words, and what to do about it. */
-export function FailureView({ failure, about }: { readonly failure: Failure; readonly about: Readonly<Record<string, unknown>> }) {
+export function FailureView({
+  failure,
+  about,
+}: {
+  readonly failure: Failure;
+  readonly about: Readonly<Record<string, unknown>>;
+}) {
   return (
     <div className={css.failure} role="alert">
       <div className={css.failureHead}>

@@ -13,7 +13,10 @@ export function JsonView({ value, label }: { readonly value: Json; readonly labe
   return (
     <div className={css.value} role="region" aria-label={label}>
       <div className={css.valueTools}>
-        <CopyButton label={`Copy ${label.toLowerCase()}`} text={() => (typeof value === 'string' ? value : JSON.stringify(value, null, 2))} />
+        <CopyButton
+          label={`Copy ${label.toLowerCase()}`}
+          text={() => (typeof value === 'string' ? value : JSON.stringify(value, null, 2))}
+        />
       </div>
       {typeof value === 'string' ? <LongText text={value} /> : <JsonTree value={value} />}
     </div>
@@ -40,14 +43,23 @@ function JsonTree({ value }: { readonly value: Json }) {
   const [toggled, setToggled] = useState<Toggled>({ flipped: new Set(), shown: new Map() });
   const rows = useMemo(() => jsonRows(value, toggled), [value, toggled]);
   const box = useRef<HTMLDivElement>(null);
-  const list = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => ROW, overscan: 20 });
+  const list = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW,
+    overscan: 20,
+  });
   const flip = (path: string): void =>
     setToggled(({ flipped, shown }) => {
       const next = new Set(flipped);
       if (!next.delete(path)) next.add(path);
       return { flipped: next, shown };
     });
-  const more = (path: string): void => setToggled(({ flipped, shown }) => ({ flipped, shown: new Map(shown).set(path, (shown.get(path) ?? CHUNK) + CHUNK * 5) }));
+  const more = (path: string): void =>
+    setToggled(({ flipped, shown }) => ({
+      flipped,
+      shown: new Map(shown).set(path, (shown.get(path) ?? CHUNK) + CHUNK * 5),
+    }));
   if (rows.length <= 60) {
     return (
       <div className={css.tree}>
@@ -63,7 +75,10 @@ function JsonTree({ value }: { readonly value: Json }) {
         {list.getVirtualItems().map(({ index, start }) => {
           const row = rows[index];
           return row === undefined ? null : (
-            <div key={row.path} style={{ position: 'absolute', top: start, left: 0, height: ROW, whiteSpace: 'nowrap' }}>
+            <div
+              key={row.path}
+              style={{ position: 'absolute', top: start, left: 0, height: ROW, whiteSpace: 'nowrap' }}
+            >
               <Row row={row} onFlip={flip} onMore={more} />
             </div>
           );
@@ -73,7 +88,11 @@ function JsonTree({ value }: { readonly value: Json }) {
   );
 }
 
-type RowProps = { readonly row: JsonRow; readonly onFlip: (path: string) => void; readonly onMore: (path: string) => void };
+type RowProps = {
+  readonly row: JsonRow;
+  readonly onFlip: (path: string) => void;
+  readonly onMore: (path: string) => void;
+};
 
 function Row({ row, onFlip, onMore }: RowProps) {
   const indent = { paddingLeft: row.depth * 16 + 18 };
@@ -107,16 +126,27 @@ function Row({ row, onFlip, onMore }: RowProps) {
       return (
         <div className={css.jsonRow} style={indent}>
           {row.count === 0 ? null : (
-            <button type="button" className={css.twist} aria-expanded={open} aria-label={`${open ? 'Close' : 'Open'} ${row.name ?? 'value'}`} onClick={() => onFlip(row.path)}>
+            <button
+              type="button"
+              className={css.twist}
+              aria-expanded={open}
+              aria-label={`${open ? 'Close' : 'Open'} ${row.name ?? 'value'}`}
+              onClick={() => onFlip(row.path)}
+            >
               {open ? <ChevronDown size={12} /> : <ChevronRight size={12} />}
             </button>
           )}
           <Name name={row.name} />
-          {open ? left : row.count === 0 ? `${left}${right}` : `${left} ${row.count} ${row.list ? (row.count === 1 ? 'item' : 'items') : row.count === 1 ? 'field' : 'fields'} ${right}`}
+          {open
+            ? left
+            : row.count === 0
+              ? `${left}${right}`
+              : `${left} ${row.count} ${row.list ? (row.count === 1 ? 'item' : 'items') : row.count === 1 ? 'field' : 'fields'} ${right}`}
         </div>
       );
     }
   }
 }
 
-const Name = ({ name }: { readonly name: string | null }) => (name === null ? null : <span className={css.key}>{name}: </span>);
+const Name = ({ name }: { readonly name: string | null }) =>
+  name === null ? null : <span className={css.key}>{name}: </span>;

@@ -53,7 +53,8 @@ function blockOf(token: Token): ReactNode {
   }
 }
 
-const blocks = (tokens: readonly Token[] | undefined): ReactNode => (tokens ?? []).map((token, index) => <Fragment key={index}>{blockOf(token)}</Fragment>);
+const blocks = (tokens: readonly Token[] | undefined): ReactNode =>
+  (tokens ?? []).map((token, index) => <Fragment key={index}>{blockOf(token)}</Fragment>);
 
 function listOf(list: Tokens.List): ReactNode {
   const items = list.items.map((item, index) => <li key={index}>{blocks(item.tokens)}</li>);
@@ -83,7 +84,8 @@ function tableOf(table: Tokens.Table): ReactNode {
   );
 }
 
-const inline = (tokens: readonly Token[] | undefined): ReactNode => (tokens ?? []).map((token, index) => <Fragment key={index}>{inlineOf(token)}</Fragment>);
+const inline = (tokens: readonly Token[] | undefined): ReactNode =>
+  (tokens ?? []).map((token, index) => <Fragment key={index}>{inlineOf(token)}</Fragment>);
 
 function inlineOf(token: Token): ReactNode {
   switch (token.type) {

@@ -18,16 +18,20 @@ import { StateMark } from '../ui/StateMark.tsx';
 import { CancelButton } from './CancelButton.tsx';
 import { between, duration } from './duration.ts';
 import { RunOutcome } from './RunSummaryPanel.tsx';
+import css from './runs.module.css';
 import { StepPanel, type StepTab } from './StepPanel.tsx';
 import { useNow } from './use-now.ts';
 import { Waterfall } from './Waterfall.tsx';
-import css from './runs.module.css';
 
 /** `/runs/:rid`: the run on its own revision's canvas, its steps on a time scale, and one step in full. */
 export function RunPage() {
   const { rid } = useParams({ from: '/runs/$rid' });
   const feed = useRunFeed(rid);
-  const types = useQuery({ queryKey: ['node-types'], queryFn: async () => catalogueOf(await nodeTypes()), staleTime: Number.POSITIVE_INFINITY });
+  const types = useQuery({
+    queryKey: ['node-types'],
+    queryFn: async () => catalogueOf(await nodeTypes()),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
   if (types.error !== null) return <Trouble error={types.error} retry={() => void types.refetch()} />;
   if (feed === null || types.data === undefined) return <Skeleton />;
   return <ShownRun feed={feed} catalogue={types.data} />;
@@ -38,7 +42,10 @@ function ShownRun({ feed, catalogue }: { readonly feed: RunFeed; readonly catalo
   const error = useFeed(feed, (state) => state.error);
   const { step, tab, turn } = useSearch({ from: '/runs/$rid' });
   const navigate = useNavigate({ from: '/runs/$rid' });
-  const surroundings = useMemo(() => ({ catalogue, readOnly: true, insertOn: () => undefined, writeNote: () => undefined }), [catalogue]);
+  const surroundings = useMemo(
+    () => ({ catalogue, readOnly: true, insertOn: () => undefined, writeNote: () => undefined }),
+    [catalogue],
+  );
   if (error !== null) return <Trouble error={error} />;
   if (detail === null) return <Skeleton />;
   const { document } = detail.revision;
@@ -68,7 +75,16 @@ function ShownRun({ feed, catalogue }: { readonly feed: RunFeed; readonly catalo
               <RunOutcome feed={feed} />
             </>
           ) : (
-            <StepPanel key={node.id} feed={feed} stepKey={node.id} title={titleOf(node, catalogue)} tab={tab} turn={turn} onTab={chooseTab} onBack={() => choose(null)} />
+            <StepPanel
+              key={node.id}
+              feed={feed}
+              stepKey={node.id}
+              title={titleOf(node, catalogue)}
+              tab={tab}
+              turn={turn}
+              onTab={chooseTab}
+              onBack={() => choose(null)}
+            />
           )}
         </aside>
       </div>
@@ -112,7 +128,12 @@ function RunHeader({ feed }: { readonly feed: RunFeed }) {
   );
 }
 
-type CanvasProps = { readonly document: PipelineDocument; readonly catalogue: Catalogue; readonly selected: string | null; readonly onStep: (id: string | null) => void };
+type CanvasProps = {
+  readonly document: PipelineDocument;
+  readonly catalogue: Catalogue;
+  readonly selected: string | null;
+  readonly onStep: (id: string | null) => void;
+};
 
 function RunCanvas({ document, catalogue, selected, onStep }: CanvasProps) {
   const view = useRef<ReactFlowInstance<CanvasNode, Edge> | null>(null);
@@ -122,7 +143,10 @@ function RunCanvas({ document, catalogue, selected, onStep }: CanvasProps) {
     return made;
   }, [document, catalogue]);
   useEffect(() => flow.select(new Set(selected === null ? [] : [selected])), [flow, selected]);
-  const clicked = useStore(flow, ({ nodes }) => nodes.find((node) => node.selected && node.type === 'step')?.id ?? null);
+  const clicked = useStore(
+    flow,
+    ({ nodes }) => nodes.find((node) => node.selected && node.type === 'step')?.id ?? null,
+  );
   const told = useRef(selected);
   useEffect(() => {
     if (clicked !== selected && clicked !== told.current && clicked !== null) onStep(clicked);

@@ -3,15 +3,15 @@ import { Link } from '@tanstack/react-router';
 import { ExternalLink } from 'lucide-react';
 import type { Catalogue } from '../document/node-types.ts';
 import { type RunFeed, useFeed } from '../live/run-feed.ts';
+import { Trouble } from '../ui/Empty.tsx';
 import { StateMark } from '../ui/StateMark.tsx';
 import { CancelButton } from './CancelButton.tsx';
 import { between, duration } from './duration.ts';
 import { FailureView } from './FailureView.tsx';
+import css from './runs.module.css';
 import { StoredValueView } from './StoredValueView.tsx';
 import { useNow } from './use-now.ts';
 import { Waterfall } from './Waterfall.tsx';
-import css from './runs.module.css';
-import { Trouble } from '../ui/Empty.tsx';
 
 type Props = { readonly feed: RunFeed; readonly catalogue: Catalogue; readonly onStep: (node: string) => void };
 
@@ -26,7 +26,9 @@ export function RunSummaryPanel({ feed, catalogue, onStep }: Props) {
     <div className={css.panel} data-testid="run-summary">
       <div className={css.summary}>
         <StateMark state={run.state} />
-        {run.startedAt === null ? null : <span className={css.number}>{duration(between(run.startedAt, run.finishedAt, time))}</span>}
+        {run.startedAt === null ? null : (
+          <span className={css.number}>{duration(between(run.startedAt, run.finishedAt, time))}</span>
+        )}
         <span className={css.spring} />
         <CancelButton feed={feed} />
         <Link to="/runs/$rid" params={{ rid: runId }} className={css.openRun} aria-label="Open run">

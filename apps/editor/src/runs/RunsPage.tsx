@@ -2,14 +2,14 @@ import { type InfiniteData, useInfiniteQuery, useQuery, useQueryClient } from '@
 import { Link, useParams } from '@tanstack/react-router';
 import { ChevronRight, History } from 'lucide-react';
 import { useEffect, useState } from 'react';
-import { type Page, pipeline, runs, type RunState, type RunSummary } from '../api/resources.ts';
+import { type Page, pipeline, type RunState, type RunSummary, runs } from '../api/resources.ts';
 import { followRuns } from '../live/stream.ts';
 import { Button } from '../ui/Button.tsx';
 import { Empty, Skeleton, Trouble } from '../ui/Empty.tsx';
 import { StateMark, stateWord } from '../ui/StateMark.tsx';
 import { ago, between, duration } from './duration.ts';
-import { useNow } from './use-now.ts';
 import css from './runs.module.css';
+import { useNow } from './use-now.ts';
 
 /** `/runs`: runs of all pipelines, newest first, live. */
 export function RunsPage() {
@@ -30,7 +30,12 @@ function RunList({ pipelineId }: { readonly pipelineId: string | undefined }) {
   const list = useInfiniteQuery({
     queryKey: key,
     initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam }) => runs({ ...(pipelineId === undefined ? {} : { pipeline: pipelineId }), ...(state === '' ? {} : { state }), ...(pageParam === undefined ? {} : { after: pageParam }) }),
+    queryFn: ({ pageParam }) =>
+      runs({
+        ...(pipelineId === undefined ? {} : { pipeline: pipelineId }),
+        ...(state === '' ? {} : { state }),
+        ...(pageParam === undefined ? {} : { after: pageParam }),
+      }),
     getNextPageParam: (page) => page.next ?? undefined,
   });
   useLiveRuns(key, pipelineId, state);
@@ -55,8 +60,20 @@ function RunList({ pipelineId }: { readonly pipelineId: string | undefined }) {
   );
 }
 
-function ListHeader({ pipelineId, state, onState }: { readonly pipelineId: string | undefined; readonly state: string; readonly onState: (state: string) => void }) {
-  const { data } = useQuery({ queryKey: ['pipeline', pipelineId, 'name'], queryFn: () => pipeline(pipelineId ?? ''), enabled: pipelineId !== undefined });
+function ListHeader({
+  pipelineId,
+  state,
+  onState,
+}: {
+  readonly pipelineId: string | undefined;
+  readonly state: string;
+  readonly onState: (state: string) => void;
+}) {
+  const { data } = useQuery({
+    queryKey: ['pipeline', pipelineId, 'name'],
+    queryFn: () => pipeline(pipelineId ?? ''),
+    enabled: pipelineId !== undefined,
+  });
   useEffect(() => {
     document.title = 'Runs · Switchyard';
   }, []);
@@ -121,7 +138,13 @@ function RunTable({ rows, withPipeline }: { readonly rows: readonly RunSummary[]
         {rows.map((row) => (
           <tr key={row.id}>
             <td>
-              <Link to="/runs/$rid" params={{ rid: row.id }} search={{}} className={css.rowLink} aria-label={`Run ${row.id}: ${stateWord(row.state)}`}>
+              <Link
+                to="/runs/$rid"
+                params={{ rid: row.id }}
+                search={{}}
+                className={css.rowLink}
+                aria-label={`Run ${row.id}: ${stateWord(row.state)}`}
+              >
                 <StateMark state={row.state} />
               </Link>
             </td>
@@ -131,7 +154,9 @@ function RunTable({ rows, withPipeline }: { readonly rows: readonly RunSummary[]
             <td className={css.faint} title={row.startedAt ?? row.createdAt}>
               {ago(row.startedAt ?? row.createdAt, time)}
             </td>
-            <td className={`${css.number} ${css.right2}`}>{row.startedAt === null ? '' : duration(between(row.startedAt, row.endedAt, time))}</td>
+            <td className={`${css.number} ${css.right2}`}>
+              {row.startedAt === null ? '' : duration(between(row.startedAt, row.endedAt, time))}
+            </td>
           </tr>
         ))}
       </tbody>
@@ -143,19 +168,29 @@ function RunTable({ rows, withPipeline }: { readonly rows: readonly RunSummary[]
 function useLiveRuns(key: readonly string[], pipelineId: string | undefined, state: string): void {
   const client = useQueryClient();
   useEffect(() => {
-    const belongs = (row: RunSummary): boolean => (pipelineId === undefined || row.pipelineId === pipelineId) && (state === '' || row.state === state);
+    const belongs = (row: RunSummary): boolean =>
+      (pipelineId === undefined || row.pipelineId === pipelineId) && (state === '' || row.state === state);
     return followRuns({
-      changed: (rows) => client.setQueryData<InfiniteData<Page<RunSummary>>>([...key], (old) => (old === undefined ? old : merged(old, rows, belongs))),
+      changed: (rows) =>
+        client.setQueryData<InfiniteData<Page<RunSummary>>>([...key], (old) =>
+          old === undefined ? old : merged(old, rows, belongs),
+        ),
       resumed: () => void client.invalidateQueries({ queryKey: [...key] }),
     });
     // The key's parts are the other dependencies.
   }, [client, pipelineId, state]);
 }
 
-function merged(old: InfiniteData<Page<RunSummary>>, rows: readonly RunSummary[], belongs: (row: RunSummary) => boolean): InfiniteData<Page<RunSummary>> {
+function merged(
+  old: InfiniteData<Page<RunSummary>>,
+  rows: readonly RunSummary[],
+  belongs: (row: RunSummary) => boolean,
+): InfiniteData<Page<RunSummary>> {
   const changed = new Map(rows.map((row) => [row.id, row]));
   const known = new Set(old.pages.flatMap((page) => page.items.map((row) => row.id)));
-  const fresh = rows.filter((row) => !known.has(row.id) && belongs(row)).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+  const fresh = rows
+    .filter((row) => !known.has(row.id) && belongs(row))
+    .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   const pages = old.pages.map((page, index) => {
     const items = page.items.map((row) => changed.get(row.id) ?? row).filter(belongs);
     return { ...page, items: index === 0 ? [...fresh, ...items] : items };

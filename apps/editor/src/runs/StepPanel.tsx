@@ -9,10 +9,10 @@ import { StateMark } from '../ui/StateMark.tsx';
 import { between, duration } from './duration.ts';
 import { FailureView } from './FailureView.tsx';
 import { JsonView } from './JsonView.tsx';
+import css from './runs.module.css';
 import { StoredValueView } from './StoredValueView.tsx';
 import { TurnList } from './TurnList.tsx';
 import { useNow } from './use-now.ts';
-import css from './runs.module.css';
 
 /** The parts of a step that can be looked at. */
 export type StepTab = 'input' | 'output' | 'error' | 'turns';
@@ -47,7 +47,15 @@ export function StepPanel({ feed, stepKey, title, tab, turn, onTab, onBack }: Pr
       <StepHead feed={feed} step={step} stepKey={stepKey} title={title} tab={shown} onBack={onBack} />
       <div className={css.tabs} role="tablist" aria-label="Step">
         {tabs.map((name) => (
-          <button key={name} type="button" role="tab" id={`tab-${name}`} aria-controls="step-tab" aria-selected={shown === name} onClick={() => choose(name)}>
+          <button
+            key={name}
+            type="button"
+            role="tab"
+            id={`tab-${name}`}
+            aria-controls="step-tab"
+            aria-selected={shown === name}
+            onClick={() => choose(name)}
+          >
             {WORDS[name]}
           </button>
         ))}
@@ -62,17 +70,38 @@ export function StepPanel({ feed, stepKey, title, tab, turn, onTab, onBack }: Pr
 function tabsOf(step: StepState | undefined, hasTurns: boolean, isTrigger: boolean): readonly StepTab[] {
   if (isTrigger) return ['output'];
   const failed = step?.failure !== undefined && step.failure !== null;
-  return [...(failed ? ['error' as const] : []), ...(hasTurns ? ['turns' as const] : []), ...(failed && step.state === 'failed' ? [] : ['output' as const]), 'input'];
+  return [
+    ...(failed ? ['error' as const] : []),
+    ...(hasTurns ? ['turns' as const] : []),
+    ...(failed && step.state === 'failed' ? [] : ['output' as const]),
+    'input',
+  ];
 }
 
-function StepHead({ feed, step, stepKey, title, tab, onBack }: { readonly feed: RunFeed; readonly step: StepState | undefined; readonly stepKey: string; readonly title: string; readonly tab: StepTab; readonly onBack: () => void }) {
+function StepHead({
+  feed,
+  step,
+  stepKey,
+  title,
+  tab,
+  onBack,
+}: {
+  readonly feed: RunFeed;
+  readonly step: StepState | undefined;
+  readonly stepKey: string;
+  readonly title: string;
+  readonly tab: StepTab;
+  readonly onBack: () => void;
+}) {
   const running = step !== undefined && step.finishedAt === null;
   const time = useNow(running);
   const [copied, setCopied] = useState(false);
   const isTrigger = useFeed(feed, (state) => state.run.trigger?.node === stepKey);
   const state = isTrigger ? 'succeeded' : step === undefined ? null : statusOf(step).state;
   const copy = async (): Promise<void> => {
-    await navigator.clipboard.writeText(`${window.location.origin}/runs/${feed.getState().runId}?step=${encodeURIComponent(stepKey)}&tab=${tab}`);
+    await navigator.clipboard.writeText(
+      `${window.location.origin}/runs/${feed.getState().runId}?step=${encodeURIComponent(stepKey)}&tab=${tab}`,
+    );
     setCopied(true);
     later(() => setCopied(false), 1500);
   };
@@ -84,7 +113,9 @@ function StepHead({ feed, step, stepKey, title, tab, onBack }: { readonly feed: 
       <h2>{title}</h2>
       <span className={css.spring} />
       {step === undefined || step.attempt < 2 ? null : <span className={css.faint}>attempt {step.attempt}</span>}
-      {step?.startedAt == null ? null : <span className={css.number}>{duration(between(step.startedAt, step.finishedAt, time))}</span>}
+      {step?.startedAt == null ? null : (
+        <span className={css.number}>{duration(between(step.startedAt, step.finishedAt, time))}</span>
+      )}
       {state === null ? <span className={css.faint}>Not started</span> : <StateMark state={state} />}
       <IconButton label={copied ? 'Link copied' : 'Copy link'} onClick={() => void copy()}>
         <LinkIcon size={14} />
@@ -93,7 +124,13 @@ function StepHead({ feed, step, stepKey, title, tab, onBack }: { readonly feed: 
   );
 }
 
-type BodyProps = { readonly feed: RunFeed; readonly step: StepState | undefined; readonly stepKey: string; readonly tab: StepTab; readonly turn: number | undefined };
+type BodyProps = {
+  readonly feed: RunFeed;
+  readonly step: StepState | undefined;
+  readonly stepKey: string;
+  readonly tab: StepTab;
+  readonly turn: number | undefined;
+};
 
 function TabBody({ feed, step, stepKey, tab, turn }: BodyProps) {
   const { runId } = feed.getState();
@@ -102,10 +139,16 @@ function TabBody({ feed, step, stepKey, tab, turn }: BodyProps) {
     case 'turns':
       return <TurnList feed={feed} stepKey={stepKey} turn={turn} />;
     case 'error':
-      return step?.failure == null ? null : <FailureView failure={step.failure} about={{ run: runId, step: stepKey, attempt: step.attempt }} />;
+      return step?.failure == null ? null : (
+        <FailureView failure={step.failure} about={{ run: runId, step: stepKey, attempt: step.attempt }} />
+      );
     case 'output': {
       const value = triggerInput ?? step?.output ?? null;
-      return value === null ? <p className={css.faint}>{words(step)}</p> : <StoredValueView value={value} runId={runId} label="Output" />;
+      return value === null ? (
+        <p className={css.faint}>{words(step)}</p>
+      ) : (
+        <StoredValueView value={value} runId={runId} label="Output" />
+      );
     }
     case 'input':
       return <InputView feed={feed} step={step} stepKey={stepKey} />;

@@ -3,11 +3,12 @@ import { useState } from 'react';
 import { blobText } from '../api/resources.ts';
 import { Button } from '../ui/Button.tsx';
 import { notifyError } from '../ui/notices.tsx';
-import type { Json } from './json-rows.ts';
 import { JsonView } from './JsonView.tsx';
+import type { Json } from './json-rows.ts';
 import css from './runs.module.css';
 
-const size = (bytes: number): string => (bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`);
+const size = (bytes: number): string =>
+  bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 
 const parsed = (text: string, mediaType: string): Json => {
   if (!mediaType.includes('json')) return text;
@@ -19,7 +20,15 @@ const parsed = (text: string, mediaType: string): Json => {
 };
 
 /** A value of a run. A large one shows its two ends until all of it is asked for. */
-export function StoredValueView({ value, runId, label }: { readonly value: StoredValue; readonly runId: string; readonly label: string }) {
+export function StoredValueView({
+  value,
+  runId,
+  label,
+}: {
+  readonly value: StoredValue;
+  readonly runId: string;
+  readonly label: string;
+}) {
   const [loaded, setLoaded] = useState<Json | undefined>(undefined);
   const [loading, setLoading] = useState(false);
   if ('inline' in value) return <JsonView value={value.inline as Json} label={label} />;

@@ -1,30 +1,47 @@
 import type { TracedCall, TracedTurn } from '@switchyard/pipeline';
 import { Brain, Check, ChevronRight, CircleHelp, LoaderCircle, X } from 'lucide-react';
 import { memo, useState } from 'react';
-import { duration } from './duration.ts';
-import type { Json } from './json-rows.ts';
-import { JsonView, LongText } from './JsonView.tsx';
-import { Markdown } from './Markdown.tsx';
-import { StoredValueView } from './StoredValueView.tsx';
-import css from './runs.module.css';
 import ui from '../ui/ui.module.css';
+import { duration } from './duration.ts';
+import { JsonView, LongText } from './JsonView.tsx';
+import type { Json } from './json-rows.ts';
+import { Markdown } from './Markdown.tsx';
+import css from './runs.module.css';
+import { StoredValueView } from './StoredValueView.tsx';
 
-type Props = { readonly turn: TracedTurn; readonly newlyHidden: boolean; readonly live: boolean; readonly runId: string };
+type Props = {
+  readonly turn: TracedTurn;
+  readonly newlyHidden: boolean;
+  readonly live: boolean;
+  readonly runId: string;
+};
 
 /** One turn: its thought folded to a line, its text, its tool calls in order. */
 export const TurnCard = memo(function TurnCard({ turn, newlyHidden, live, runId }: Props) {
   return (
-    <article className={css.turn} data-state={turn.state} aria-label={`Turn ${turn.turn}`} data-testid={`turn-${turn.turn}`}>
+    <article
+      className={css.turn}
+      data-state={turn.state}
+      aria-label={`Turn ${turn.turn}`}
+      data-testid={`turn-${turn.turn}`}
+    >
       <header className={css.turnHead}>
         <strong>Turn {turn.turn}</strong>
         {turn.state === 'incomplete' ? <span className={css.thrown}>taken again: {turn.reason}</span> : null}
         <span className={css.spring} />
         <span className={css.faint}>
           {turn.modelMs === null ? (turn.state === 'running' ? 'thinking…' : '') : duration(turn.modelMs)}
-          {turn.usage === null ? '' : ` · ${turn.usage.prompt.toLocaleString()} in / ${turn.usage.completion.toLocaleString()} out`}
+          {turn.usage === null
+            ? ''
+            : ` · ${turn.usage.prompt.toLocaleString()} in / ${turn.usage.completion.toLocaleString()} out`}
         </span>
       </header>
-      {newlyHidden ? <p className={css.hidden}>From here on the model does not see {turn.hidden === 1 ? 'call 1' : `calls 1–${turn.hidden}`} any more: its window was full. They are kept here.</p> : null}
+      {newlyHidden ? (
+        <p className={css.hidden}>
+          From here on the model does not see {turn.hidden === 1 ? 'call 1' : `calls 1–${turn.hidden}`} any more: its
+          window was full. They are kept here.
+        </p>
+      ) : null}
       <Thought turn={turn} live={live} />
       {turn.text === '' ? null : <Markdown text={turn.text} />}
       {turn.calls.map((call) => (
@@ -66,8 +83,20 @@ function Thought({ turn, live }: { readonly turn: TracedTurn; readonly live: boo
   );
 }
 
-const CALL_MARKS = { asked: LoaderCircle, running: LoaderCircle, succeeded: Check, failed: X, in_doubt: CircleHelp } as const;
-const CALL_WORDS = { asked: 'asked for', running: 'running', succeeded: 'succeeded', failed: 'failed', in_doubt: 'in doubt' } as const;
+const CALL_MARKS = {
+  asked: LoaderCircle,
+  running: LoaderCircle,
+  succeeded: Check,
+  failed: X,
+  in_doubt: CircleHelp,
+} as const;
+const CALL_WORDS = {
+  asked: 'asked for',
+  running: 'running',
+  succeeded: 'succeeded',
+  failed: 'failed',
+  in_doubt: 'in doubt',
+} as const;
 
 function argumentsOf(text: string): Json {
   try {
@@ -79,7 +108,8 @@ function argumentsOf(text: string): Json {
 
 /** The argument that says most: the first text of the arguments, on one line. */
 function hintOf(value: Json): string {
-  const found = typeof value === 'object' && value !== null ? Object.values(value).find((part) => typeof part === 'string') : value;
+  const found =
+    typeof value === 'object' && value !== null ? Object.values(value).find((part) => typeof part === 'string') : value;
   return typeof found === 'string' ? found.replace(/\s+/g, ' ') : '';
 }
 

@@ -4,18 +4,32 @@ import { ArrowDown } from 'lucide-react';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { type RunFeed, useFeed } from '../live/run-feed.ts';
 import { Button } from '../ui/Button.tsx';
-import { TurnCard } from './TurnCard.tsx';
 import css from './runs.module.css';
+import { TurnCard } from './TurnCard.tsx';
 
 const EMPTY: AgentTrace = { turns: [], hidden: 0, usage: { prompt: 0, completion: 0, cached: 0 } };
 
 /** The turns of an agent step, drawn as far as they are seen; follows the newest one until the person scrolls away. */
-export function TurnList({ feed, stepKey, turn }: { readonly feed: RunFeed; readonly stepKey: string; readonly turn: number | undefined }) {
+export function TurnList({
+  feed,
+  stepKey,
+  turn,
+}: {
+  readonly feed: RunFeed;
+  readonly stepKey: string;
+  readonly turn: number | undefined;
+}) {
   const { turns, usage } = useFeed(feed, (state) => state.traces.get(stepKey) ?? EMPTY);
   const live = useFeed(feed, (state) => state.run.steps.get(stepKey)?.finishedAt === null);
   const box = useRef<HTMLDivElement>(null);
   const [follows, setFollows] = useState(live && turn === undefined);
-  const list = useVirtualizer({ count: turns.length, getScrollElement: () => box.current, estimateSize: () => 160, overscan: 4, getItemKey: (index) => index });
+  const list = useVirtualizer({
+    count: turns.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => 160,
+    overscan: 4,
+    getItemKey: (index) => index,
+  });
   const last = turns.at(-1);
 
   useLayoutEffect(() => {
@@ -37,16 +51,38 @@ export function TurnList({ feed, stepKey, turn }: { readonly feed: RunFeed; read
           {turns.length} turn{turns.length === 1 ? '' : 's'}
         </span>
         <span>
-          {usage.prompt.toLocaleString()} tokens in{usage.cached > 0 ? ` (${usage.cached.toLocaleString()} cached)` : ''} · {usage.completion.toLocaleString()} out
+          {usage.prompt.toLocaleString()} tokens in
+          {usage.cached > 0 ? ` (${usage.cached.toLocaleString()} cached)` : ''} · {usage.completion.toLocaleString()}{' '}
+          out
         </span>
       </div>
-      <div ref={box} className={css.turnBox} onWheel={() => requestAnimationFrame(scrolledByHand)} onKeyUp={scrolledByHand} onPointerUp={scrolledByHand} tabIndex={0} role="region" aria-label="Turns">
+      <div
+        ref={box}
+        className={css.turnBox}
+        onWheel={() => requestAnimationFrame(scrolledByHand)}
+        onKeyUp={scrolledByHand}
+        onPointerUp={scrolledByHand}
+        tabIndex={0}
+        role="region"
+        aria-label="Turns"
+      >
         <div style={{ height: list.getTotalSize(), position: 'relative' }}>
           {list.getVirtualItems().map(({ index, start, key }) => {
             const shown = turns[index];
             return shown === undefined ? null : (
-              <div key={key} data-index={index} ref={list.measureElement} className={css.turnSlot} style={{ transform: `translateY(${start}px)` }}>
-                <TurnCard turn={shown} newlyHidden={shown.hidden > (turns[index - 1]?.hidden ?? 0)} live={live && index === turns.length - 1} runId={feed.getState().runId} />
+              <div
+                key={key}
+                data-index={index}
+                ref={list.measureElement}
+                className={css.turnSlot}
+                style={{ transform: `translateY(${start}px)` }}
+              >
+                <TurnCard
+                  turn={shown}
+                  newlyHidden={shown.hidden > (turns[index - 1]?.hidden ?? 0)}
+                  live={live && index === turns.length - 1}
+                  runId={feed.getState().runId}
+                />
               </div>
             );
           })}

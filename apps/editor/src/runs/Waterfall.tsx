@@ -1,14 +1,19 @@
-import { type Node, type RunState, isOver, type StepState } from '@switchyard/pipeline';
+import { isOver, type Node, type RunState, type StepState } from '@switchyard/pipeline';
 import { useMemo } from 'react';
 import { TypeIcon } from '../canvas/icons.tsx';
 import { type Catalogue, titleOf } from '../document/node-types.ts';
 import { type RunFeed, statusOf, useFeed } from '../live/run-feed.ts';
 import { type ShownState, StateMark } from '../ui/StateMark.tsx';
 import { between, duration } from './duration.ts';
-import { useNow } from './use-now.ts';
 import css from './runs.module.css';
+import { useNow } from './use-now.ts';
 
-type Props = { readonly feed: RunFeed; readonly catalogue: Catalogue; readonly selected?: string | null; readonly onStep: (node: string) => void };
+type Props = {
+  readonly feed: RunFeed;
+  readonly catalogue: Catalogue;
+  readonly selected?: string | null;
+  readonly onStep: (node: string) => void;
+};
 
 type Row = { readonly node: Node; readonly step: StepState | null; readonly state: ShownState | null };
 
@@ -23,13 +28,23 @@ export function Waterfall({ feed, catalogue, selected = null, onStep }: Props) {
     <ol className={css.waterfall} aria-label="Steps">
       {rows.map(({ node, step, state }) => (
         <li key={node.id}>
-          <button type="button" className={css.step} aria-current={selected === node.id} data-testid={`step-${node.id}`} onClick={() => onStep(node.id)}>
+          <button
+            type="button"
+            className={css.step}
+            aria-current={selected === node.id}
+            data-testid={`step-${node.id}`}
+            onClick={() => onStep(node.id)}
+          >
             <span className={css.stepIcon} data-group={catalogue.byId.get(node.type)?.group ?? 'flow'}>
               <TypeIcon name={catalogue.byId.get(node.type)?.icon ?? ''} size={14} />
             </span>
             <span className={css.stepName}>{titleOf(node, catalogue)}</span>
-            <span className={css.lane}>{step === null ? null : <Bar step={step} run={run} total={total} time={time} />}</span>
-            <span className={css.stepTime}>{step?.startedAt == null ? '' : duration(between(step.startedAt, step.finishedAt, time))}</span>
+            <span className={css.lane}>
+              {step === null ? null : <Bar step={step} run={run} total={total} time={time} />}
+            </span>
+            <span className={css.stepTime}>
+              {step?.startedAt == null ? '' : duration(between(step.startedAt, step.finishedAt, time))}
+            </span>
             <span className={css.stepState}>{state === null ? null : <StateMark state={state} quiet />}</span>
           </button>
         </li>
@@ -39,19 +54,37 @@ export function Waterfall({ feed, catalogue, selected = null, onStep }: Props) {
 }
 
 function rowsOf(nodes: readonly Node[], run: RunState): readonly Row[] {
-  const begun = (step: StepState | null): number => (step?.startedAt == null ? Number.POSITIVE_INFINITY : Date.parse(step.startedAt));
+  const begun = (step: StepState | null): number =>
+    step?.startedAt == null ? Number.POSITIVE_INFINITY : Date.parse(step.startedAt);
   const row = (node: Node): Row => {
     if (run.trigger?.node === node.id) return { node, step: null, state: 'succeeded' };
     const step = run.steps.get(node.id) ?? null;
     return { node, step, state: step === null ? null : statusOf(step).state };
   };
-  const rank = ({ node, step }: Row): number => (run.trigger?.node === node.id ? Number.NEGATIVE_INFINITY : begun(step));
+  const rank = ({ node, step }: Row): number =>
+    run.trigger?.node === node.id ? Number.NEGATIVE_INFINITY : begun(step);
   return nodes.map(row).sort((a, b) => (rank(a) === rank(b) ? 0 : rank(a) - rank(b)));
 }
 
-function Bar({ step, run, total, time }: { readonly step: StepState; readonly run: RunState; readonly total: number; readonly time: number }) {
+function Bar({
+  step,
+  run,
+  total,
+  time,
+}: {
+  readonly step: StepState;
+  readonly run: RunState;
+  readonly total: number;
+  readonly time: number;
+}) {
   if (step.startedAt === null || run.startedAt === null) return null;
   const left = (between(run.startedAt, step.startedAt, time) / total) * 100;
   const width = (between(step.startedAt, step.finishedAt, time) / total) * 100;
-  return <span className={css.bar} data-state={statusOf(step).state} style={{ left: `${Math.min(left, 99)}%`, width: `max(3px, ${Math.min(width, 100 - left)}%)` }} />;
+  return (
+    <span
+      className={css.bar}
+      data-state={statusOf(step).state}
+      style={{ left: `${Math.min(left, 99)}%`, width: `max(3px, ${Math.min(width, 100 - left)}%)` }}
+    />
+  );
 }

@@ -8,7 +8,8 @@ export function duration(ms: number): string {
 }
 
 /** Milliseconds between two ISO times; to `now` while the second is not known. */
-export const between = (start: string, end: string | null, now: number): number => (end === null ? now : Date.parse(end)) - Date.parse(start);
+export const between = (start: string, end: string | null, now: number): number =>
+  (end === null ? now : Date.parse(end)) - Date.parse(start);
 
 /** A moment as people say it: "just now", "5 min ago", "12:03", or a date. */
 export function ago(iso: string, now: number): string {

@@ -6,13 +6,25 @@ const nested: Json = { a: { b: { c: { d: 1 } } }, list: [1, 2] };
 
 describe('jsonRows', () => {
   it('is folded below the second level', () => {
-    expect(jsonRows(nested, NOTHING).map((row) => `${row.depth}${row.kind}`)).toEqual(['0open', '1open', '2closed', '1end', '1open', '2leaf', '2leaf', '1end', '0end']);
+    expect(jsonRows(nested, NOTHING).map((row) => `${row.depth}${row.kind}`)).toEqual([
+      '0open',
+      '1open',
+      '2closed',
+      '1end',
+      '1open',
+      '2leaf',
+      '2leaf',
+      '1end',
+      '0end',
+    ]);
   });
 
   it('opens and closes what was flipped', () => {
     const opened = jsonRows(nested, { ...NOTHING, flipped: new Set(['$.a.b']) });
     expect(opened.find((row) => row.path === '$.a.b.c')?.kind).toBe('closed');
-    expect(jsonRows(nested, { ...NOTHING, flipped: new Set(['$']) })).toEqual([{ kind: 'closed', path: '$', depth: 0, name: null, list: false, count: 2 }]);
+    expect(jsonRows(nested, { ...NOTHING, flipped: new Set(['$']) })).toEqual([
+      { kind: 'closed', path: '$', depth: 0, name: null, list: false, count: 2 },
+    ]);
   });
 
   it('costs what is seen: a large list begins closed, and open it shows a chunk', () => {

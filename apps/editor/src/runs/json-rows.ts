@@ -7,8 +7,21 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 
 /** One line of the viewer. `path` is unique; `count` is the number of children of an object or list. */
 export type JsonRow =
-  | { readonly kind: 'leaf'; readonly path: string; readonly depth: number; readonly name: string | null; readonly value: null | boolean | number | string }
-  | { readonly kind: 'open' | 'closed'; readonly path: string; readonly depth: number; readonly name: string | null; readonly list: boolean; readonly count: number }
+  | {
+      readonly kind: 'leaf';
+      readonly path: string;
+      readonly depth: number;
+      readonly name: string | null;
+      readonly value: null | boolean | number | string;
+    }
+  | {
+      readonly kind: 'open' | 'closed';
+      readonly path: string;
+      readonly depth: number;
+      readonly name: string | null;
+      readonly list: boolean;
+      readonly count: number;
+    }
   | { readonly kind: 'end'; readonly path: string; readonly depth: number; readonly list: boolean }
   | { readonly kind: 'more'; readonly path: string; readonly depth: number; readonly hidden: number };
 
@@ -45,7 +58,8 @@ function addRows(rows: JsonRow[], { value, name, path, depth }: Visit, toggled: 
   rows.push({ kind: open ? 'open' : 'closed', path, depth, name, list, count: children.length });
   if (!open) return;
   const shown = toggled.shown.get(path) ?? CHUNK;
-  for (const [key, child] of children.slice(0, shown)) addRows(rows, { value: child, name: list ? null : key, path: `${path}.${key}`, depth: depth + 1 }, toggled);
+  for (const [key, child] of children.slice(0, shown))
+    addRows(rows, { value: child, name: list ? null : key, path: `${path}.${key}`, depth: depth + 1 }, toggled);
   if (children.length > shown) rows.push({ kind: 'more', path, depth: depth + 1, hidden: children.length - shown });
   rows.push({ kind: 'end', path: `${path}/end`, depth, list });
 }

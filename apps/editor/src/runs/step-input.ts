@@ -1,4 +1,13 @@
-import { compileGraph, type Node, type PipelineDocument, resolveNodeConfig, type RunState, scopeOf, type StoredValue, valuesNeeded } from '@switchyard/pipeline';
+import {
+  compileGraph,
+  type Node,
+  type PipelineDocument,
+  type RunState,
+  resolveNodeConfig,
+  type StoredValue,
+  scopeOf,
+  valuesNeeded,
+} from '@switchyard/pipeline';
 import { blobText } from '../api/resources.ts';
 import type { Json } from './json-rows.ts';
 
@@ -16,6 +25,9 @@ export async function stepInput(document: PipelineDocument, run: RunState, node:
       loaded.set(value.blob.sha256, value.blob.mediaType.includes('json') ? JSON.parse(text) : text);
     }),
   );
-  const load = (value: StoredValue) => ('inline' in value ? value.inline : ((loaded.get(value.blob.sha256) ?? null) as Extract<StoredValue, { inline: unknown }>['inline']));
+  const load = (value: StoredValue) =>
+    'inline' in value
+      ? value.inline
+      : ((loaded.get(value.blob.sha256) ?? null) as Extract<StoredValue, { inline: unknown }>['inline']);
   return resolveNodeConfig(node, scopeOf(graph, run, node, load)) as Json;
 }

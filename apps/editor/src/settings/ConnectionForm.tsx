@@ -8,9 +8,24 @@ import { Dialog } from '../ui/Dialog.tsx';
 const BLANK: ConnectionInput = { name: '', baseUrl: '', modelId: '', dialect: 'openai' };
 
 /** Adds a model connection or changes one. The stored key is never shown; an empty field keeps it. */
-export function ConnectionForm({ connection, onClose }: { readonly connection: Connection | null; readonly onClose: () => void }) {
+export function ConnectionForm({
+  connection,
+  onClose,
+}: {
+  readonly connection: Connection | null;
+  readonly onClose: () => void;
+}) {
   const client = useQueryClient();
-  const [input, setInput] = useState<ConnectionInput>(connection === null ? BLANK : { name: connection.name, baseUrl: connection.baseUrl, modelId: connection.modelId, dialect: connection.dialect });
+  const [input, setInput] = useState<ConnectionInput>(
+    connection === null
+      ? BLANK
+      : {
+          name: connection.name,
+          baseUrl: connection.baseUrl,
+          modelId: connection.modelId,
+          dialect: connection.dialect,
+        },
+  );
   const saving = useMutation({
     mutationFn: () => saveConnection(connection?.id ?? null, input),
     onSuccess: () => {
@@ -22,7 +37,10 @@ export function ConnectionForm({ connection, onClose }: { readonly connection: C
     event.preventDefault();
     saving.mutate();
   };
-  const text = (name: 'name' | 'baseUrl' | 'modelId') => ({ value: input[name], onChange: (value: string) => setInput({ ...input, [name]: value }) });
+  const text = (name: 'name' | 'baseUrl' | 'modelId') => ({
+    value: input[name],
+    onChange: (value: string) => setInput({ ...input, [name]: value }),
+  });
   return (
     <Dialog
       title={connection === null ? 'Connect a model' : `Edit “${connection.name}”`}
@@ -37,9 +55,28 @@ export function ConnectionForm({ connection, onClose }: { readonly connection: C
       }
     >
       <form id="connection-form" className={form.group} onSubmit={submit}>
-        <TextRow label="Name" help="How agent steps and API clients call it." placeholder="kimi-k2-thinking" required {...text('name')} />
-        <TextRow label="Base URL" help="Up to and including /v1." placeholder="https://models.example.com/v1" type="url" required {...text('baseUrl')} />
-        <TextRow label="Model id" help="What that server calls the model." placeholder="moonshotai/Kimi-K2-Thinking" required {...text('modelId')} />
+        <TextRow
+          label="Name"
+          help="How agent steps and API clients call it."
+          placeholder="kimi-k2-thinking"
+          required
+          {...text('name')}
+        />
+        <TextRow
+          label="Base URL"
+          help="Up to and including /v1."
+          placeholder="https://models.example.com/v1"
+          type="url"
+          required
+          {...text('baseUrl')}
+        />
+        <TextRow
+          label="Model id"
+          help="What that server calls the model."
+          placeholder="moonshotai/Kimi-K2-Thinking"
+          required
+          {...text('modelId')}
+        />
         <TextRow
           label="API key"
           help={connection?.hasKey === true ? 'Empty keeps the stored key.' : 'Stored sealed; never shown again.'}
@@ -53,7 +90,11 @@ export function ConnectionForm({ connection, onClose }: { readonly connection: C
         />
         <label className={form.field}>
           <span className={form.label}>Dialect</span>
-          <select className={form.input} value={input.dialect} onChange={(event) => setInput({ ...input, dialect: event.target.value === 'kimi' ? 'kimi' : 'openai' })}>
+          <select
+            className={form.input}
+            value={input.dialect}
+            onChange={(event) => setInput({ ...input, dialect: event.target.value === 'kimi' ? 'kimi' : 'openai' })}
+          >
             <option value="kimi">Kimi K2 (thoughts are sent back)</option>
             <option value="openai">OpenAI</option>
           </select>
@@ -82,7 +123,15 @@ function TextRow({ label, help, placeholder, type = 'text', required = false, va
   return (
     <label className={form.field}>
       <span className={form.label}>{label}</span>
-      <input className={form.input} type={type} placeholder={placeholder} required={required} autoComplete="off" value={value} onChange={(event) => onChange(event.target.value)} />
+      <input
+        className={form.input}
+        type={type}
+        placeholder={placeholder}
+        required={required}
+        autoComplete="off"
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+      />
       <span className={form.help}>{help}</span>
     </label>
   );

@@ -2,17 +2,17 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Plus, Trash2 } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { apiKeys, connections, createKey, deleteKey, session } from '../api/resources.ts';
-import runs from '../runs/runs.module.css';
+import form from '../form/form.module.css';
 import { ago } from '../runs/duration.ts';
+import runs from '../runs/runs.module.css';
 import { now } from '../system.ts';
 import { Button, IconButton } from '../ui/Button.tsx';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { Dialog } from '../ui/Dialog.tsx';
 import { Trouble } from '../ui/Empty.tsx';
 import { notifyError } from '../ui/notices.tsx';
-import form from '../form/form.module.css';
-import { LANGUAGES, type Language, snippet } from './snippet.ts';
 import css from './settings.module.css';
+import { LANGUAGES, type Language, snippet } from './snippet.ts';
 
 /** `/settings/keys`: one base URL and one key for every OpenAI client. */
 export function KeysPage() {
@@ -25,7 +25,9 @@ export function KeysPage() {
       <header className={runs.listHeader}>
         <div>
           <h1>API</h1>
-          <p className={css.lead}>Any OpenAI client can use your models through Switchyard: change the base URL and the key, nothing else.</p>
+          <p className={css.lead}>
+            Any OpenAI client can use your models through Switchyard: change the base URL and the key, nothing else.
+          </p>
         </div>
       </header>
       <div className={runs.listBody}>
@@ -70,13 +72,21 @@ function Endpoints({ localKey }: { readonly localKey: string | null }) {
       <div className={css.snippet}>
         <div className={css.snippetHead} role="tablist" aria-label="Language">
           {LANGUAGES.map((name) => (
-            <button key={name} type="button" role="tab" aria-selected={name === language} onClick={() => setLanguage(name)}>
+            <button
+              key={name}
+              type="button"
+              role="tab"
+              aria-selected={name === language}
+              onClick={() => setLanguage(name)}
+            >
               {name}
             </button>
           ))}
           <CopyButton label="Copy snippet" text={() => snippet(language, { baseUrl, key, model })} />
         </div>
-        <pre>{snippet(language, { baseUrl, key: shown || localKey === null ? key : `${key.slice(0, 6)}…`, model })}</pre>
+        <pre>
+          {snippet(language, { baseUrl, key: shown || localKey === null ? key : `${key.slice(0, 6)}…`, model })}
+        </pre>
       </div>
     </section>
   );
@@ -86,7 +96,11 @@ function KeyList() {
   const client = useQueryClient();
   const list = useQuery({ queryKey: ['keys'], queryFn: apiKeys });
   const [adding, setAdding] = useState(false);
-  const removing = useMutation({ mutationFn: deleteKey, onSuccess: () => client.invalidateQueries({ queryKey: ['keys'] }), onError: notifyError });
+  const removing = useMutation({
+    mutationFn: deleteKey,
+    onSuccess: () => client.invalidateQueries({ queryKey: ['keys'] }),
+    onError: notifyError,
+  });
   return (
     <section className={css.section}>
       <div className={css.sectionHead}>
@@ -115,7 +129,11 @@ function KeyList() {
 function NewKeyDialog({ onClose }: { readonly onClose: () => void }) {
   const client = useQueryClient();
   const [name, setName] = useState('');
-  const making = useMutation({ mutationFn: () => createKey(name), onSuccess: () => client.invalidateQueries({ queryKey: ['keys'] }), onError: notifyError });
+  const making = useMutation({
+    mutationFn: () => createKey(name),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['keys'] }),
+    onError: notifyError,
+  });
   const made = making.data?.key;
   return (
     <Dialog
@@ -140,7 +158,13 @@ function NewKeyDialog({ onClose }: { readonly onClose: () => void }) {
       {made === undefined ? (
         <label className={form.field}>
           <span className={form.label}>Name</span>
-          <input className={form.input} autoFocus value={name} placeholder="my laptop" onChange={(event) => setName(event.target.value)} />
+          <input
+            className={form.input}
+            autoFocus
+            value={name}
+            placeholder="my laptop"
+            onChange={(event) => setName(event.target.value)}
+          />
         </label>
       ) : (
         <div className={css.newKey}>

@@ -1,13 +1,13 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useSearch } from '@tanstack/react-router';
 import { Boxes, Plus } from 'lucide-react';
 import { useEffect, useState } from 'react';
-import { useSearch } from '@tanstack/react-router';
 import { type Connection, connections, deleteConnection, makeDefault, testConnection } from '../api/resources.ts';
+import runs from '../runs/runs.module.css';
 import { Button } from '../ui/Button.tsx';
 import { Dialog } from '../ui/Dialog.tsx';
 import { Empty, Skeleton, Trouble } from '../ui/Empty.tsx';
 import { notifyError } from '../ui/notices.tsx';
-import runs from '../runs/runs.module.css';
 import { ConnectionForm } from './ConnectionForm.tsx';
 import css from './settings.module.css';
 
@@ -26,7 +26,9 @@ export function ModelsPage() {
       <header className={runs.listHeader}>
         <div>
           <h1>Models</h1>
-          <p className={css.lead}>Agent steps and API clients use these. Any server that speaks the OpenAI chat protocol can be connected.</p>
+          <p className={css.lead}>
+            Agent steps and API clients use these. Any server that speaks the OpenAI chat protocol can be connected.
+          </p>
         </div>
         <Button tone="primary" icon={<Plus size={15} />} onClick={() => setEditing('new')}>
           Add connection
@@ -35,14 +37,23 @@ export function ModelsPage() {
       <div className={runs.listBody}>
         {list.error === null ? null : <Trouble error={list.error} retry={() => void list.refetch()} />}
         {list.isPending ? <Skeleton rows={2} /> : null}
-        {list.isSuccess && rows.length === 0 ? <Empty icon={<Boxes size={22} />} title="No model yet" text="Connect one to let agent steps think." /> : null}
+        {list.isSuccess && rows.length === 0 ? (
+          <Empty icon={<Boxes size={22} />} title="No model yet" text="Connect one to let agent steps think." />
+        ) : null}
         <ul className={css.cards}>
           {rows.map((row) => (
-            <ConnectionCard key={row.id} connection={row} onEdit={() => setEditing(row)} onDelete={() => setDeleting(row)} />
+            <ConnectionCard
+              key={row.id}
+              connection={row}
+              onEdit={() => setEditing(row)}
+              onDelete={() => setDeleting(row)}
+            />
           ))}
         </ul>
       </div>
-      {editing === null ? null : <ConnectionForm connection={editing === 'new' ? null : editing} onClose={() => setEditing(null)} />}
+      {editing === null ? null : (
+        <ConnectionForm connection={editing === 'new' ? null : editing} onClose={() => setEditing(null)} />
+      )}
       {deleting === null ? null : <DeleteDialog connection={deleting} onClose={() => setDeleting(null)} />}
     </div>
   );
@@ -53,7 +64,11 @@ type CardProps = { readonly connection: Connection; readonly onEdit: () => void;
 function ConnectionCard({ connection, onEdit, onDelete }: CardProps) {
   const client = useQueryClient();
   const testing = useMutation({ mutationFn: () => testConnection(connection.id) });
-  const choosing = useMutation({ mutationFn: () => makeDefault(connection.id), onSuccess: () => client.invalidateQueries({ queryKey: ['connections'] }), onError: notifyError });
+  const choosing = useMutation({
+    mutationFn: () => makeDefault(connection.id),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['connections'] }),
+    onError: notifyError,
+  });
   return (
     <li className={css.card} data-testid={`connection-${connection.name}`}>
       <div className={css.cardMain}>
@@ -91,15 +106,24 @@ function ConnectionCard({ connection, onEdit, onDelete }: CardProps) {
   );
 }
 
-type ResultProps = { readonly pending: boolean; readonly result: { readonly ok: boolean; readonly message?: string; readonly ms?: number } | undefined; readonly error: Error | null };
+type ResultProps = {
+  readonly pending: boolean;
+  readonly result: { readonly ok: boolean; readonly message?: string; readonly ms?: number } | undefined;
+  readonly error: Error | null;
+};
 
 function TestResult({ pending, result, error }: ResultProps) {
   if (pending) return <p role="status">Asking the model…</p>;
-  if (error !== null) return <p className={css.bad} role="status">{error.message}</p>;
+  if (error !== null)
+    return (
+      <p className={css.bad} role="status">
+        {error.message}
+      </p>
+    );
   if (result === undefined) return null;
   return (
     <p className={result.ok ? css.good : css.bad} role="status">
-      {result.ok ? `It answers${result.ms === undefined ? '' : ` in ${Math.round(result.ms)} ms`}.` : (result.message ?? 'It does not answer.')}
+      {result.message ?? (result.ok ? 'It answers.' : 'It does not answer.')}{result.ms === undefined ? '' : ` (${Math.round(result.ms)} ms)`}
     </p>
   );
 }

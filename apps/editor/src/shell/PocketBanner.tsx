@@ -24,7 +24,8 @@ export function PocketBanner() {
     <div className={css.banner} role="note">
       <Info size={15} aria-hidden />
       <p>
-        Agent steps use <strong>pocket</strong>, a small demonstration model that ships with Switchyard. It solves the ready pipelines and little else.
+        Agent steps use <strong>pocket</strong>, a small demonstration model that ships with Switchyard. It solves the
+        ready pipelines and little else.
       </p>
       <Link to="/settings/models" search={{ add: true }}>
         Connect a larger model

@@ -3,8 +3,8 @@ import { Boxes, History, KeyRound, Moon, Sun, Waypoints } from 'lucide-react';
 import { useState } from 'react';
 import { Notices } from '../ui/notices.tsx';
 import { PocketBanner } from './PocketBanner.tsx';
-import { chooseTheme, currentTheme } from './theme.ts';
 import css from './shell.module.css';
+import { chooseTheme, currentTheme } from './theme.ts';
 
 const PLACES = [
   { to: '/pipelines', label: 'Pipelines', icon: Waypoints },
@@ -52,7 +52,13 @@ function ThemeButton() {
     setTheme(next);
   };
   return (
-    <button type="button" className={css.theme} aria-label={`Use ${next} colours`} title={`Use ${next} colours`} onClick={change}>
+    <button
+      type="button"
+      className={css.theme}
+      aria-label={`Use ${next} colours`}
+      title={`Use ${next} colours`}
+      onClick={change}
+    >
       {theme === 'dark' ? <Sun size={17} /> : <Moon size={17} />}
     </button>
   );

@@ -1,7 +1,10 @@
 import type { ButtonHTMLAttributes, ReactNode } from 'react';
 import css from './ui.module.css';
 
-type Props = ButtonHTMLAttributes<HTMLButtonElement> & { readonly tone?: 'plain' | 'primary' | 'danger' | 'quiet'; readonly icon?: ReactNode };
+type Props = ButtonHTMLAttributes<HTMLButtonElement> & {
+  readonly tone?: 'plain' | 'primary' | 'danger' | 'quiet';
+  readonly icon?: ReactNode;
+};
 
 /** A button with words. `primary` is the one thing a page is for. */
 export function Button({ tone = 'plain', icon, children, className, ...rest }: Props) {

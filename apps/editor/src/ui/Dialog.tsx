@@ -17,9 +17,15 @@ export function Dialog({ title, description, wide = false, onClose, children, ac
     <Radix.Root open onOpenChange={(open) => (open ? undefined : onClose())}>
       <Radix.Portal>
         <Radix.Overlay className={css.overlay} />
-        <Radix.Content className={css.dialog} data-wide={wide} {...(description === undefined ? { 'aria-describedby': undefined } : {})}>
+        <Radix.Content
+          className={css.dialog}
+          data-wide={wide}
+          {...(description === undefined ? { 'aria-describedby': undefined } : {})}
+        >
           <Radix.Title className={css.dialogTitle}>{title}</Radix.Title>
-          {description === undefined ? null : <Radix.Description className={css.dialogText}>{description}</Radix.Description>}
+          {description === undefined ? null : (
+            <Radix.Description className={css.dialogText}>{description}</Radix.Description>
+          )}
           <div className={css.dialogBody}>{children}</div>
           {actions === undefined ? null : <div className={css.dialogActions}>{actions}</div>}
         </Radix.Content>

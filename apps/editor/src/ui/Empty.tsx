@@ -2,7 +2,17 @@ import type { ReactNode } from 'react';
 import css from './ui.module.css';
 
 /** What stands where nothing is yet: what will be here, and the one thing to do about it. */
-export function Empty({ icon, title, text, children }: { readonly icon: ReactNode; readonly title: string; readonly text: string; readonly children?: ReactNode }) {
+export function Empty({
+  icon,
+  title,
+  text,
+  children,
+}: {
+  readonly icon: ReactNode;
+  readonly title: string;
+  readonly text: string;
+  readonly children?: ReactNode;
+}) {
   return (
     <div className={css.empty}>
       <span className={css.emptyIcon} aria-hidden>

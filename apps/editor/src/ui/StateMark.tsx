@@ -2,7 +2,16 @@ import { Ban, Check, CircleDashed, Hourglass, LoaderCircle, Minus, Pause, Rotate
 import css from './ui.module.css';
 
 /** A state of a run or step as people see it. `retrying` is a queued step with a failed attempt behind it. */
-export type ShownState = 'queued' | 'running' | 'waiting' | 'paused' | 'succeeded' | 'failed' | 'cancelled' | 'skipped' | 'retrying';
+export type ShownState =
+  | 'queued'
+  | 'running'
+  | 'waiting'
+  | 'paused'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelled'
+  | 'skipped'
+  | 'retrying';
 
 const MARKS = {
   queued: { icon: CircleDashed, word: 'Queued' },

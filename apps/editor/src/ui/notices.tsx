@@ -5,12 +5,18 @@ import { later } from '../system.ts';
 import css from './ui.module.css';
 
 /** A short message for something whose result is not visible where the person looks. Errors stay until closed. */
-export type Notice = { readonly id: number; readonly tone: 'plain' | 'error'; readonly text: string; readonly hint?: string };
+export type Notice = {
+  readonly id: number;
+  readonly tone: 'plain' | 'error';
+  readonly text: string;
+  readonly hint?: string;
+};
 
 const useNotices = create<{ readonly list: readonly Notice[]; readonly next: number }>(() => ({ list: [], next: 1 }));
 
 /** Takes a notice away. */
-export const dismiss = (id: number): void => useNotices.setState((state) => ({ list: state.list.filter((notice) => notice.id !== id) }));
+export const dismiss = (id: number): void =>
+  useNotices.setState((state) => ({ list: state.list.filter((notice) => notice.id !== id) }));
 
 /** Shows a notice; at most three at a time. */
 export function notify(notice: Omit<Notice, 'id'>): void {
@@ -21,7 +27,8 @@ export function notify(notice: Omit<Notice, 'id'>): void {
 
 /** Shows what went wrong, with what can be done about it where the server said so. */
 export function notifyError(error: unknown): void {
-  if (error instanceof ApiError) notify({ tone: 'error', text: error.message, ...(error.hint === null ? {} : { hint: error.hint }) });
+  if (error instanceof ApiError)
+    notify({ tone: 'error', text: error.message, ...(error.hint === null ? {} : { hint: error.hint }) });
   else notify({ tone: 'error', text: error instanceof Error ? error.message : String(error) });
 }
 
