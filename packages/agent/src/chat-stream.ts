@@ -1,3 +1,4 @@
+import type { Usage } from '@switchyard/pipeline';
 import { z } from 'zod';
 import type { ChatDelta, ChatReply } from './contract.ts';
 import { ModelError } from './errors.ts';
@@ -106,13 +107,16 @@ export function collectTurn(model: string, prefix: Prefix | null, onDelta: (delt
         .filter((call) => call.name !== '')
         .map((call) => ({ id: call.id, name: call.name, arguments: call.pieces.join('') || '{}' })),
       finishReason: turn.finishReason,
-      usage: {
-        ...turn.usage,
-        completion: prefix ? Math.max(turn.usage.completion, turn.tokens.length) : turn.usage.completion,
-      },
+      usage: prefix ? wholeTurn(turn.usage, prefix.tokens.length) : turn.usage,
       ...(turn.tokens.length > 0 ? { tokens: turn.tokens } : {}),
     }),
   };
+}
+
+/** A server counts the continued tokens with the prompt; they are the turn's. */
+function wholeTurn(usage: Usage, continued: number): Usage {
+  const prompt = Math.max(usage.prompt - continued, 0);
+  return { prompt, completion: usage.completion + continued, cached: Math.min(usage.cached ?? 0, prompt) };
 }
 
 function addPiece(calls: OpenCall[], piece: Piece): void {
