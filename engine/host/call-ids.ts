@@ -9,7 +9,7 @@ const CANONICAL = /^functions\.(.+):(\d{1,9})$/;
 /** Messages with canonical ids, and the index the next call must carry: above every canonical index the history ever showed. */
 export type NumberedHistory = { readonly messages: readonly Message[]; readonly nextIndex: number };
 
-/** Renumbers what is not canonical and rising; results follow their calls by id, or by order where ids repeat or are unknown. */
+/** Renumbers what is not canonical and rising; results go with their calls by id, or by order where ids repeat or are unknown. */
 export function numberCalls(messages: readonly Message[]): NumberedHistory {
   let next = 0;
   let highest = -1;

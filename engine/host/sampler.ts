@@ -11,7 +11,7 @@ export class LogitsNotFinite extends Error {
   readonly code = 'logits_not_finite';
 }
 
-/** Which ids may follow: null allows all. Called with the id. */
+/** Which ids may come next: null allows all. Called with the id. */
 export type Allowed = ((id: number) => boolean) | null;
 
 /** Draws the id at `position` (0 is the turn's first sampled token). Ties go to the lower id. @throws LogitsNotFinite */
@@ -21,7 +21,7 @@ export function sample(logits: Float32Array, sampling: Sampling, position: numbe
     if (Number.isNaN(logits[id])) throw new LogitsNotFinite(`logit ${id} is NaN`);
     if ((best < 0 || logits[id] > logits[best]) && (allowed === null || allowed(id))) best = id;
   }
-  if (best < 0 || !Number.isFinite(logits[best])) throw new LogitsNotFinite('no id with a finite logit may follow');
+  if (best < 0 || !Number.isFinite(logits[best])) throw new LogitsNotFinite('no id with a finite logit may come next');
   if (sampling.temperature === 0) return best;
   return draw(candidates(logits, sampling, logits[best], allowed), sampling.topP, uniform(sampling.seed, position));
 }

@@ -47,7 +47,7 @@ export class TurnGrammar {
     this.#written++;
   }
 
-  /** The ids that may follow, as a predicate valid until the next `accept`. */
+  /** The ids that may come next, as a predicate valid until the next `accept`. */
   allowed(): Allowed {
     const { control, pieces } = this.#tokenizer.vocabulary;
     const { names, required, parallel } = this.#rule;
