@@ -46,9 +46,11 @@ const runRow = z.object({
 });
 const runAnswer = z.object({ run: runRow });
 const started = z.object({ runId: z.string() });
-const eventPage = z.object({ events: z.array(z.looseObject({ seq: z.number(), kind: z.string() })) });
+const eventRow = z.looseObject({ seq: z.number(), kind: z.string() });
+const eventPage = z.object({ events: z.array(eventRow) });
 
 const POLL_MS = 300;
+const EVENTS_A_PAGE = 500;
 const RUNS_SHOWN = 20;
 
 /** All commands, in the order of the help. */
@@ -148,26 +150,41 @@ async function runPipeline({ config, system, say, note }: Setting, words: Words)
   const pipeline = await findPipeline(api, slug);
   const { runId } = await api.post(`/api/pipelines/${pipeline.id}/runs`, { source: 'published', input }, started);
   note(`run ${runId}: ${config.url}/runs/${runId}`);
+  const { state, end } = await followRun({ api, runId, system, note });
+  say(JSON.stringify({ runId, state, end }));
+  if (state !== 'succeeded') throw new CliFailure(1, 'run_not_succeeded', `the run ended as ${state}`);
+}
+
+type Following = {
+  readonly api: Api;
+  readonly runId: string;
+  readonly system: System;
+  readonly note: (line: string) => void;
+};
+
+/** Notes every event until the run has ended; answers its state and the data of its last event. */
+async function followRun({
+  api,
+  runId,
+  system,
+  note,
+}: Following): Promise<{ readonly state: string; readonly end: unknown }> {
   let after = 0;
+  let end: unknown;
   for (;;) {
     // the state first: events that come after it belong to the next look, so the end is never cut off
     const { run } = await api.get(`/api/runs/${runId}`, runAnswer);
-    const { events } = await api.get(`/api/runs/${runId}/events?after=${after}&limit=500`, eventPage);
-    for (const event of events)
-      note(
-        `${String(event.seq).padStart(5)}  ${event.kind}${event.step === undefined ? '' : `  ${String(event.step)}`}`,
-      );
+    const { events } = await api.get(`/api/runs/${runId}/events?after=${after}&limit=${EVENTS_A_PAGE}`, eventPage);
+    for (const event of events) note(describe(event));
     after = events.at(-1)?.seq ?? after;
-    if (run.endedAt === null || events.length === 500) {
-      await system.sleep(POLL_MS);
-      continue;
-    }
-    const last = events.at(-1) ?? { kind: run.state };
-    say(JSON.stringify({ runId, state: run.state, ...('data' in last ? { end: last.data } : {}) }));
-    if (run.state !== 'succeeded') throw new CliFailure(1, 'run_not_succeeded', `the run ended as ${run.state}`);
-    return;
+    end = events.at(-1)?.data ?? end;
+    if (run.endedAt !== null && events.length < EVENTS_A_PAGE) return { state: run.state, end };
+    await system.sleep(POLL_MS);
   }
 }
+
+const describe = ({ seq, kind, stepKey }: z.infer<typeof eventRow>): string =>
+  `${String(seq).padStart(5)}  ${kind}${typeof stepKey === 'string' ? `  ${stepKey}` : ''}`;
 
 async function listRuns({ config, system, say }: Setting, words: Words): Promise<void> {
   const state = words.options.state === undefined ? '' : `&state=${encodeURIComponent(words.options.state)}`;

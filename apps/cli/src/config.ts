@@ -28,7 +28,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const values = schema.parse(Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== '')));
   const root = findRoot();
   const data = resolve(root, values.SWITCHYARD_DATA);
-  const key = readLine(join(data, 'api.key'));
+  const key = readLine(join(data, 'api-key'));
   const databaseUrl = values.DATABASE_URL ?? readLine(join(data, 'postgres', 'url'));
   return {
     root,

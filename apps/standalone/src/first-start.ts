@@ -11,7 +11,7 @@ export type Installation = {
   readonly databaseUrl: string;
   /** 64 hex digits. */
   readonly secretKey: string;
-  /** Folder that keeps `api.key`. */
+  /** Folder that keeps `api-key`. */
   readonly data: string;
   /** Where the engine of this start listens and what it asks for. */
   readonly engine: { readonly url: string; readonly key: string; readonly model?: string };
@@ -44,7 +44,7 @@ async function connectEngine({ connections }: Catalog, engine: Installation['eng
 }
 
 async function keepApiKey({ apiKeys }: Catalog, data: string): Promise<void> {
-  const file = join(data, 'api.key');
+  const file = join(data, 'api-key');
   if (existsSync(file) && (await apiKeys.verify(readFileSync(file, 'utf8').trim())) !== null) return;
   const { key } = await apiKeys.create(KEY_NAME); // a new database, or the key was removed in the settings
   writeFileSync(file, `${key}\n`, { mode: 0o600 });

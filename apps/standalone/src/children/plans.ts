@@ -16,12 +16,12 @@ export type Wiring = {
 };
 
 /** Our variables that each child needs; of the rest of the environment all get everything (PATH, proxies, TZ …). */
-const ENGINE = ['SWITCHYARD_MODEL', 'SWITCHYARD_LOG'];
+const ENGINE = ['SWITCHYARD_MODEL'];
 const WORKER = [
-  ...['REDIS_URL', 'SWITCHYARD_FAST_PATH', 'SWITCHYARD_CONCURRENCY', 'SWITCHYARD_ALLOW_ORIGINS', 'SWITCHYARD_LOG'],
+  ...['REDIS_URL', 'SWITCHYARD_FAST_PATH', 'SWITCHYARD_CONCURRENCY', 'SWITCHYARD_ALLOW_ORIGINS'],
   'SWITCHYARD_CRASH',
 ];
-const SERVER = ['SWITCHYARD_ALLOW_ORIGINS', 'SWITCHYARD_LOG', 'SWITCHYARD_CRASH'];
+const SERVER = ['SWITCHYARD_ALLOW_ORIGINS', 'SWITCHYARD_CRASH'];
 const OURS = /^(DATABASE_URL|REDIS_URL|SWITCHYARD_.*)$/;
 
 /** What this start is made of. */
