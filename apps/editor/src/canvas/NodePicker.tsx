@@ -26,6 +26,8 @@ export function NodePicker({ catalogue, at, withTriggers, onPick, onClose }: Pro
   const [query, setQuery] = useState('');
   const [active, setActive] = useState(0);
   const root = useRef<HTMLDivElement>(null);
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
   const found = useMemo(() => search(catalogue, query, withTriggers), [catalogue, query, withTriggers]);
   const chosen = found[Math.min(active, found.length - 1)];
   useCloseOutside(root, onClose);
@@ -51,7 +53,7 @@ export function NodePicker({ catalogue, at, withTriggers, onPick, onClose }: Pro
       <div className={css.search}>
         <Search size={15} aria-hidden />
         <input
-          autoFocus
+          ref={field}
           role="combobox"
           aria-expanded
           aria-controls="node-options"
@@ -70,6 +72,7 @@ export function NodePicker({ catalogue, at, withTriggers, onPick, onClose }: Pro
         {ORDER.map((group) => {
           const types = found.filter((type) => type.group === group);
           return types.length === 0 ? null : (
+            // biome-ignore lint/a11y/useSemanticElements: options of a listbox are grouped by role; a fieldset is no part of one
             <div key={group} role="group" aria-label={GROUPS[group]}>
               <div className={css.group} aria-hidden>
                 {GROUPS[group]}

@@ -37,16 +37,22 @@ export function keysAreTaken(target: EventTarget | null): boolean {
 /** Shortcuts that work in fields too: they never type a character. */
 const EVERYWHERE: ReadonlySet<string> = new Set(['Ctrl+S', 'Ctrl+Enter']);
 
+/** The shortcut an event means, or undefined when its keys belong to something else. */
+function shortcutFor(event: KeyboardEvent, shortcuts: readonly Shortcut[]): Shortcut | undefined {
+  if (event.defaultPrevented || event.isComposing) return undefined;
+  const keys = keyText(event);
+  const everywhere = EVERYWHERE.has(keys) && document.querySelector('[role="dialog"]') === null;
+  if (keysAreTaken(event.target) && !everywhere) return undefined;
+  // Tab walks from step to step; only where nothing has the focus does it add one.
+  if (keys === 'Tab' && event.target !== document.body) return undefined;
+  return shortcuts.find((candidate) => candidate.keys.includes(keys));
+}
+
 /** Listens for shortcuts as long as it is drawn. */
 export function useShortcuts(shortcuts: readonly Shortcut[]): void {
   useEffect(() => {
     const pressed = (event: KeyboardEvent): void => {
-      if (event.defaultPrevented || event.isComposing) return;
-      const keys = keyText(event);
-      if (keysAreTaken(event.target) && !(EVERYWHERE.has(keys) && document.querySelector('[role="dialog"]') === null))
-        return;
-      if (keys === 'Tab' && event.target !== document.body) return;
-      const shortcut = shortcuts.find((candidate) => candidate.keys.includes(keys));
+      const shortcut = shortcutFor(event, shortcuts);
       if (shortcut === undefined) return;
       event.preventDefault();
       shortcut.run();

@@ -47,21 +47,30 @@ export function reduceSave(state: SaveState, event: SaveEvent): SaveState {
       return state.phase === 'conflict' ? state : { phase: 'dirty', version };
     case 'sent':
       return canSend(state) ? { phase: 'saving', version, editedMeanwhile: false } : state;
-    case 'accepted':
-      if (state.phase !== 'saving') return state;
-      return state.editedMeanwhile
-        ? { phase: 'dirty', version: event.version }
-        : { phase: 'saved', version: event.version, at: event.at };
-    case 'unreachable':
-      return state.phase === 'saving' ? { phase: 'offline', version } : state;
-    case 'refused':
-      return state.phase === 'saving' ? { phase: 'refused', version, message: event.message } : state;
-    case 'conflicted':
-      return state.phase === 'saving' ? { phase: 'conflict', version, theirs: event.theirs } : state;
     case 'kept_mine':
       return state.phase === 'conflict' ? { phase: 'dirty', version: state.theirs.version } : state;
     case 'took_theirs':
       return state.phase === 'conflict' ? { phase: 'saved', version: state.theirs.version, at: event.at } : state;
+    default:
+      return state.phase === 'saving' ? answered(state, event) : state;
+  }
+}
+
+type Answer = Extract<SaveEvent, { readonly type: 'accepted' | 'unreachable' | 'refused' | 'conflicted' }>;
+
+/** What the answer to a save in flight means. */
+function answered(state: Extract<SaveState, { readonly phase: 'saving' }>, event: Answer): SaveState {
+  const { version, editedMeanwhile } = state;
+  switch (event.type) {
+    case 'accepted':
+      if (editedMeanwhile) return { phase: 'dirty', version: event.version };
+      return { phase: 'saved', version: event.version, at: event.at };
+    case 'unreachable':
+      return { phase: 'offline', version };
+    case 'refused':
+      return { phase: 'refused', version, message: event.message };
+    case 'conflicted':
+      return { phase: 'conflict', version, theirs: event.theirs };
   }
 }
 

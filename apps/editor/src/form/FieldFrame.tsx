@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import { createElement, Fragment, type ReactNode } from 'react';
 import { useForm } from './context.ts';
 import css from './form.module.css';
 import type { Field } from './schema.ts';
@@ -13,8 +13,13 @@ type Props = {
 /** The id of the control at a path, for its label. */
 export const controlId = (form: string, path: string): string => `${form}-${path.replace(/\W/g, '-')}`;
 
-const code = (text: string): ReactNode =>
-  text.split(/`([^`]+)`/).map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part));
+/** Text with `code` in it. */
+const withCode = (text: string): ReactNode =>
+  createElement(
+    Fragment,
+    null,
+    ...text.split(/`([^`]+)`/).map((part, index) => (index % 2 === 1 ? createElement('code', null, part) : part)),
+  );
 
 /** Label, control, help and problems of one field. */
 export function FieldFrame({ field, path, children, localProblem = null }: Props) {
@@ -35,7 +40,7 @@ export function FieldFrame({ field, path, children, localProblem = null }: Props
       ))}
       {field.help === '' ? null : (
         <p className={css.help} id={`${id}-help`}>
-          {code(field.help)}
+          {withCode(field.help)}
         </p>
       )}
     </div>

@@ -1,8 +1,8 @@
 import { useEffect, useState } from 'react';
 import { useForm } from './context.ts';
 import { controlId, FieldFrame } from './FieldFrame.tsx';
-import { GrowingText } from './plain-fields.tsx';
 import type { Of } from './field-props.ts';
+import { GrowingText } from './plain-fields.tsx';
 import { jsonToText, textToJson } from './schema.ts';
 
 /**

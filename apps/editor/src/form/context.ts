@@ -14,7 +14,13 @@ export type FormContext = {
   readonly Nested: ComponentType<FieldProps>;
 };
 
-const Context = createContext<FormContext>({ id: 'form', readOnly: false, problemsAt: () => [], connections: [], Nested: () => null });
+const Context = createContext<FormContext>({
+  id: 'form',
+  readOnly: false,
+  problemsAt: () => [],
+  connections: [],
+  Nested: () => null,
+});
 
 /** Gives the surroundings to the fields below. */
 export const FormSurroundings = Context.Provider;

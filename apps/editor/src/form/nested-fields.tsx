@@ -3,8 +3,8 @@ import { useState } from 'react';
 import { Button, IconButton } from '../ui/Button.tsx';
 import { useForm } from './context.ts';
 import { controlId, FieldFrame } from './FieldFrame.tsx';
-import css from './form.module.css';
 import type { Of } from './field-props.ts';
+import css from './form.module.css';
 import { beginning, type Json, variantOf, withValue } from './schema.ts';
 
 const objectOf = (value: Json | undefined): Record<string, Json> =>
@@ -45,6 +45,7 @@ export function RecordField({ field, path, value, onChange }: Of<'record'>) {
     <FieldFrame field={field} path={path}>
       <div className={css.rows} id={controlId(form.id, path)}>
         {shown.map(([name, part], index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a row is its place; its name changes with each key
           <div key={index} className={css.pair}>
             <input
               className={css.input}
@@ -100,6 +101,7 @@ export function ListField({ field, path, value, onChange }: Of<'list'>) {
     <FieldFrame field={field} path={path}>
       <div className={css.rows} id={controlId(form.id, path)}>
         {list.map((item, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: items have no identity of their own
           <fieldset key={index} className={css.item}>
             <legend className={css.itemHead}>
               <span>
@@ -169,7 +171,7 @@ export function UnionField({ field, path, value, onChange }: Of<'union'>) {
         onChange={(event) => choose(Number(event.target.value))}
       >
         {field.variants.map((option, at) => (
-          <option key={at} value={at}>
+          <option key={option.title} value={at}>
             {option.title}
           </option>
         ))}

@@ -1,8 +1,8 @@
 import { useLayoutEffect, useRef } from 'react';
 import { useForm } from './context.ts';
 import { controlId, FieldFrame } from './FieldFrame.tsx';
-import css from './form.module.css';
 import type { Of } from './field-props.ts';
+import css from './form.module.css';
 
 /** A text: one line, or a box that grows with what is in it. */
 export function TextField({ field, path, value, onChange }: Of<'text'>) {
@@ -46,6 +46,7 @@ type GrowingProps = {
 /** A text area as tall as its text, up to a limit. */
 export function GrowingText({ mono, onText, ...rest }: GrowingProps) {
   const box = useRef<HTMLTextAreaElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text
   useLayoutEffect(() => {
     const area = box.current;
     if (area === null) return;
@@ -136,7 +137,7 @@ export function ChecksField({ field, path, value, onChange }: Of<'checks'>) {
     onChange(field.options.filter((other) => (other === option ? on : chosen.has(other))));
   return (
     <FieldFrame field={field} path={path}>
-      <div className={css.checks} role="group" aria-label={field.title} id={controlId(form.id, path)}>
+      <fieldset className={css.checks} aria-label={field.title} id={controlId(form.id, path)}>
         {field.options.map((option) => (
           <label key={option} className={css.check}>
             <input
@@ -148,7 +149,7 @@ export function ChecksField({ field, path, value, onChange }: Of<'checks'>) {
             <code>{option}</code>
           </label>
         ))}
-      </div>
+      </fieldset>
     </FieldFrame>
   );
 }

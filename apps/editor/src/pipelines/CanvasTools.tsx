@@ -5,8 +5,8 @@ import { addNoteHere, defaultPlacement, tidy, type Workbench } from '../canvas/a
 import { useDraftPart } from '../document/draft-store.ts';
 import { labels } from '../document/history.ts';
 import { Button, IconButton } from '../ui/Button.tsx';
-import type { OpenPicker } from './open-picker.ts';
 import css from './editor.module.css';
+import type { OpenPicker } from './open-picker.ts';
 import type { EditorDialogs } from './use-editor-shortcuts.tsx';
 
 type Props = {

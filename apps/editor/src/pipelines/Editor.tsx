@@ -23,7 +23,6 @@ import { addPicked, PickerHost } from './PickerHost.tsx';
 import { SidePanel } from './SidePanel.tsx';
 import { useEditorShortcuts } from './use-editor-shortcuts.tsx';
 
-
 /** The one selected step, or null when none or several are. */
 const onlyStep = ({ nodes }: FlowState): string | null => {
   const chosen = nodes.filter((node) => node.selected);

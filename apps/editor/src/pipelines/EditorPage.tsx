@@ -22,6 +22,7 @@ function OpenedPipeline({ pid }: { readonly pid: string }) {
   const [draft, setDraft] = useState<DraftStore | null>(null);
   const [error, setError] = useState<Error | null>(null);
   const [attempt, setAttempt] = useState(0);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt asks again
   useEffect(() => {
     let opened: DraftStore | null = null;
     let left = false;

@@ -5,7 +5,7 @@ import { useEffect, useState } from 'react';
 import { createPipeline, deletePipeline, type PipelineSummary, pipelines, type RunSummary } from '../api/resources.ts';
 import { followRuns } from '../live/stream.ts';
 import { ago } from '../runs/duration.ts';
-import runs from '../runs/runs.module.css';
+import listCss from '../runs/lists.module.css';
 import { useNow } from '../runs/use-now.ts';
 import { Button, IconButton } from '../ui/Button.tsx';
 import { Dialog } from '../ui/Dialog.tsx';
@@ -30,8 +30,8 @@ export function PipelinesPage() {
   }, []);
   const rows = list.data ?? [];
   return (
-    <div className={runs.listPage}>
-      <header className={runs.listHeader}>
+    <div className={listCss.listPage}>
+      <header className={listCss.listHeader}>
         <h1>Pipelines</h1>
         <div className={css.headerTools}>
           <label className={css.search}>
@@ -49,7 +49,7 @@ export function PipelinesPage() {
           </Button>
         </div>
       </header>
-      <div className={runs.listBody}>
+      <div className={listCss.listBody}>
         {list.error === null ? null : <Trouble error={list.error} retry={() => void list.refetch()} />}
         {list.isPending ? <Skeleton rows={5} /> : null}
         {list.isSuccess && rows.length === 0 ? <NoPipelines query={query} onNew={() => making.mutate()} /> : null}

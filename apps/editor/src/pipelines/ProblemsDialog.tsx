@@ -24,8 +24,8 @@ export function ProblemsDialog({ title, description, problems, nameOf, onJump, o
     >
       {problems.length === 0 ? <p>No problems.</p> : null}
       <ul className={css.problems}>
-        {problems.map((problem, index) => (
-          <li key={`${index}${problem.code}`}>
+        {problems.map((problem) => (
+          <li key={`${problem.code} ${problem.node} ${problem.edge} ${problem.path?.join('.')} ${problem.message}`}>
             <button
               type="button"
               disabled={problem.node === undefined}

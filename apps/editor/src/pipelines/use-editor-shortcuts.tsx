@@ -3,8 +3,8 @@ import type { Workbench } from '../canvas/actions.ts';
 import * as actions from '../canvas/actions.ts';
 import { keysAreTaken, type Shortcut, useShortcuts } from '../canvas/shortcuts.ts';
 import { Dialog } from '../ui/Dialog.tsx';
-import type { OpenPicker } from './open-picker.ts';
 import css from './editor.module.css';
+import type { OpenPicker } from './open-picker.ts';
 
 /** Which dialog of the editor is open, and how others open one. */
 export type EditorDialogs = {

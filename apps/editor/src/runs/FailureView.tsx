@@ -2,7 +2,7 @@ import type { Failure } from '@switchyard/pipeline';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { JsonView } from './JsonView.tsx';
 import type { Json } from './json-rows.ts';
-import css from './runs.module.css';
+import valueCss from './value.module.css';
 
 /** Why something failed: what, in its own words, and what to do about it. */
 export function FailureView({
@@ -13,13 +13,13 @@ export function FailureView({
   readonly about: Readonly<Record<string, unknown>>;
 }) {
   return (
-    <div className={css.failure} role="alert">
-      <div className={css.failureHead}>
+    <div className={valueCss.failure} role="alert">
+      <div className={valueCss.failureHead}>
         <code>{failure.code}</code>
         <CopyButton label="Copy details" text={() => JSON.stringify({ ...about, failure }, null, 2)} />
       </div>
-      <p className={css.failureText}>{failure.message}</p>
-      {failure.hint === undefined ? null : <p className={css.failureHint}>{failure.hint}</p>}
+      <p className={valueCss.failureText}>{failure.message}</p>
+      {failure.hint === undefined ? null : <p className={valueCss.failureHint}>{failure.hint}</p>}
       {failure.details === undefined ? null : <JsonView value={failure.details as Json} label="Details" />}
     </div>
   );

@@ -3,7 +3,7 @@ import { ChevronDown, ChevronRight } from 'lucide-react';
 import { useMemo, useRef, useState } from 'react';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { CHUNK, type Json, type JsonRow, jsonRows, type Toggled } from './json-rows.ts';
-import css from './runs.module.css';
+import valueCss from './value.module.css';
 
 const ROW = 20;
 const LONG = 2_000;
@@ -11,15 +11,15 @@ const LONG = 2_000;
 /** A JSON value to read: folded below the second level, drawn row by row as far as it is seen. A text is shown as text. */
 export function JsonView({ value, label }: { readonly value: Json; readonly label: string }) {
   return (
-    <div className={css.value} role="region" aria-label={label}>
-      <div className={css.valueTools}>
+    <section className={valueCss.value} aria-label={label}>
+      <div className={valueCss.valueTools}>
         <CopyButton
           label={`Copy ${label.toLowerCase()}`}
           text={() => (typeof value === 'string' ? value : JSON.stringify(value, null, 2))}
         />
       </div>
       {typeof value === 'string' ? <LongText text={value} /> : <JsonTree value={value} />}
-    </div>
+    </section>
   );
 }
 
@@ -28,10 +28,10 @@ export function LongText({ text }: { readonly text: string }) {
   const [all, setAll] = useState(false);
   const cut = !all && text.length > LONG * 4;
   return (
-    <pre className={css.text}>
+    <pre className={valueCss.text}>
       {cut ? text.slice(0, LONG) : text}
       {cut ? (
-        <button type="button" className={css.more} onClick={() => setAll(true)}>
+        <button type="button" className={valueCss.more} onClick={() => setAll(true)}>
           … show all {text.length.toLocaleString()} characters
         </button>
       ) : null}
@@ -62,7 +62,7 @@ function JsonTree({ value }: { readonly value: Json }) {
     }));
   if (rows.length <= 60) {
     return (
-      <div className={css.tree}>
+      <div className={valueCss.tree}>
         {rows.map((row) => (
           <Row key={row.path} row={row} onFlip={flip} onMore={more} />
         ))}
@@ -70,8 +70,11 @@ function JsonTree({ value }: { readonly value: Json }) {
     );
   }
   return (
-    <div ref={box} className={css.treeBox}>
-      <div className={css.tree} style={{ height: list.getTotalSize(), position: 'relative', minWidth: 'max-content' }}>
+    <div ref={box} className={valueCss.treeBox}>
+      <div
+        className={valueCss.tree}
+        style={{ height: list.getTotalSize(), position: 'relative', minWidth: 'max-content' }}
+      >
         {list.getVirtualItems().map(({ index, start }) => {
           const row = rows[index];
           return row === undefined ? null : (
@@ -95,58 +98,59 @@ type RowProps = {
 };
 
 function Row({ row, onFlip, onMore }: RowProps) {
-  const indent = { paddingLeft: row.depth * 16 + 18 };
-  switch (row.kind) {
-    case 'leaf':
-      return (
-        <div className={css.jsonRow} style={indent}>
-          <Name name={row.name} />
-          <span data-type={row.value === null ? 'null' : typeof row.value} className={css.leaf}>
-            {JSON.stringify(row.value)}
-          </span>
-        </div>
-      );
-    case 'more':
-      return (
-        <div className={css.jsonRow} style={indent}>
-          <button type="button" className={css.more} onClick={() => onMore(row.path)}>
-            … {row.hidden.toLocaleString()} more
-          </button>
-        </div>
-      );
-    case 'end':
-      return (
-        <div className={css.jsonRow} style={indent}>
-          {row.list ? ']' : '}'}
-        </div>
-      );
-    default: {
-      const open = row.kind === 'open';
-      const [left, right] = row.list ? ['[', ']'] : ['{', '}'];
-      return (
-        <div className={css.jsonRow} style={indent}>
-          {row.count === 0 ? null : (
-            <button
-              type="button"
-              className={css.twist}
-              aria-expanded={open}
-              aria-label={`${open ? 'Close' : 'Open'} ${row.name ?? 'value'}`}
-              onClick={() => onFlip(row.path)}
-            >
-              {open ? <ChevronDown size={12} /> : <ChevronRight size={12} />}
-            </button>
-          )}
-          <Name name={row.name} />
-          {open
-            ? left
-            : row.count === 0
-              ? `${left}${right}`
-              : `${left} ${row.count} ${row.list ? (row.count === 1 ? 'item' : 'items') : row.count === 1 ? 'field' : 'fields'} ${right}`}
-        </div>
-      );
-    }
-  }
+  return (
+    <div className={valueCss.jsonRow} style={{ paddingLeft: row.depth * 16 + 18 }}>
+      {row.kind === 'leaf' ? <Leaf row={row} /> : null}
+      {row.kind === 'more' ? (
+        <button type="button" className={valueCss.more} onClick={() => onMore(row.path)}>
+          … {row.hidden.toLocaleString()} more
+        </button>
+      ) : null}
+      {row.kind === 'end' ? (row.list ? ']' : '}') : null}
+      {row.kind === 'open' || row.kind === 'closed' ? <Branch row={row} onFlip={onFlip} /> : null}
+    </div>
+  );
+}
+
+function Leaf({ row }: { readonly row: Extract<JsonRow, { kind: 'leaf' }> }) {
+  return (
+    <>
+      <Name name={row.name} />
+      <span data-type={row.value === null ? 'null' : typeof row.value} className={valueCss.leaf}>
+        {JSON.stringify(row.value)}
+      </span>
+    </>
+  );
+}
+
+type BranchRow = Extract<JsonRow, { kind: 'open' | 'closed' }>;
+
+function Branch({ row, onFlip }: { readonly row: BranchRow; readonly onFlip: (path: string) => void }) {
+  const open = row.kind === 'open';
+  return (
+    <>
+      {row.count === 0 ? null : (
+        <button
+          type="button"
+          className={valueCss.twist}
+          aria-expanded={open}
+          aria-label={`${open ? 'Close' : 'Open'} ${row.name ?? 'value'}`}
+          onClick={() => onFlip(row.path)}
+        >
+          {open ? <ChevronDown size={12} /> : <ChevronRight size={12} />}
+        </button>
+      )}
+      <Name name={row.name} />
+      {open ? (row.list ? '[' : '{') : folded(row)}
+    </>
+  );
+}
+
+/** A closed branch in a few words: `[ 80 items ]`. */
+function folded({ list, count }: BranchRow): string {
+  const [left, right, word] = list ? ['[', ']', 'item'] : ['{', '}', 'field'];
+  return count === 0 ? `${left}${right}` : `${left} ${count} ${word}${count === 1 ? '' : 's'} ${right}`;
 }
 
 const Name = ({ name }: { readonly name: string | null }) =>
-  name === null ? null : <span className={css.key}>{name}: </span>;
+  name === null ? null : <span className={valueCss.key}>{name}: </span>;

@@ -1,6 +1,6 @@
 import { lexer, type Token, type Tokens } from 'marked';
-import { Fragment, memo, type ReactNode, useMemo } from 'react';
-import css from './runs.module.css';
+import { createElement, Fragment, memo, type ReactNode, useMemo } from 'react';
+import turnCss from './turns.module.css';
 
 /*
  * Markdown of a model as React elements. HTML in it stays text, only http(s) links are links: nothing a model writes can
@@ -11,10 +11,8 @@ import css from './runs.module.css';
 export function Markdown({ text }: { readonly text: string }) {
   const blocks = useMemo(() => lexer(text), [text]);
   return (
-    <div className={css.markdown}>
-      {blocks.map((block, index) => (
-        <Block key={index} raw={block.raw} token={block} />
-      ))}
+    <div className={turnCss.markdown}>
+      {createElement(Fragment, null, ...blocks.map((block) => createElement(Block, { raw: block.raw, token: block })))}
     </div>
   );
 }
@@ -36,7 +34,7 @@ function blockOf(token: Token): ReactNode {
       return 'tokens' in token && token.tokens !== undefined ? <>{inline(token.tokens)}</> : token.raw;
     case 'code':
       return (
-        <pre className={css.codeBlock}>
+        <pre className={turnCss.codeBlock}>
           <code>{(token as Tokens.Code).text}</code>
         </pre>
       );
@@ -53,39 +51,38 @@ function blockOf(token: Token): ReactNode {
   }
 }
 
-const blocks = (tokens: readonly Token[] | undefined): ReactNode =>
-  (tokens ?? []).map((token, index) => <Fragment key={index}>{blockOf(token)}</Fragment>);
+/** Children by position: a text that grows only adds at its end, so positions are what identifies them. */
+const inOrder = (
+  tag: string | typeof Fragment,
+  children: readonly ReactNode[],
+  props: object | null = null,
+): ReactNode => createElement(tag, props, ...children);
+
+const blocks = (tokens: readonly Token[] | undefined): ReactNode => inOrder(Fragment, (tokens ?? []).map(blockOf));
 
 function listOf(list: Tokens.List): ReactNode {
-  const items = list.items.map((item, index) => <li key={index}>{blocks(item.tokens)}</li>);
-  return list.ordered ? <ol start={Number(list.start) || 1}>{items}</ol> : <ul>{items}</ul>;
+  const items = list.items.map((item) => inOrder('li', item.tokens.map(blockOf)));
+  return list.ordered ? inOrder('ol', items, { start: Number(list.start) || 1 }) : inOrder('ul', items);
 }
 
 function tableOf(table: Tokens.Table): ReactNode {
+  const cells = (tag: 'th' | 'td', row: readonly Tokens.TableCell[]): ReactNode =>
+    inOrder(
+      'tr',
+      row.map((cell) => inOrder(tag, cell.tokens.map(inlineOf))),
+    );
   return (
     <table>
-      <thead>
-        <tr>
-          {table.header.map((cell, index) => (
-            <th key={index}>{inline(cell.tokens)}</th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {table.rows.map((row, at) => (
-          <tr key={at}>
-            {row.map((cell, index) => (
-              <td key={index}>{inline(cell.tokens)}</td>
-            ))}
-          </tr>
-        ))}
-      </tbody>
+      <thead>{cells('th', table.header)}</thead>
+      {inOrder(
+        'tbody',
+        table.rows.map((row) => cells('td', row)),
+      )}
     </table>
   );
 }
 
-const inline = (tokens: readonly Token[] | undefined): ReactNode =>
-  (tokens ?? []).map((token, index) => <Fragment key={index}>{inlineOf(token)}</Fragment>);
+const inline = (tokens: readonly Token[] | undefined): ReactNode => inOrder(Fragment, (tokens ?? []).map(inlineOf));
 
 function inlineOf(token: Token): ReactNode {
   switch (token.type) {

@@ -1,13 +1,14 @@
 import { type InfiniteData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { ChevronRight, History } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { type Page, pipeline, type RunState, type RunSummary, runs } from '../api/resources.ts';
 import { followRuns } from '../live/stream.ts';
 import { Button } from '../ui/Button.tsx';
 import { Empty, Skeleton, Trouble } from '../ui/Empty.tsx';
 import { StateMark, stateWord } from '../ui/StateMark.tsx';
 import { ago, between, duration } from './duration.ts';
+import listCss from './lists.module.css';
 import css from './runs.module.css';
 import { useNow } from './use-now.ts';
 
@@ -26,7 +27,7 @@ const FILTERS: readonly RunState[] = ['running', 'succeeded', 'failed', 'cancell
 
 function RunList({ pipelineId }: { readonly pipelineId: string | undefined }) {
   const [state, setState] = useState<string>('');
-  const key = ['runs', pipelineId ?? '', state];
+  const key = useMemo(() => ['runs', pipelineId ?? '', state], [pipelineId, state]);
   const list = useInfiniteQuery({
     queryKey: key,
     initialPageParam: undefined as string | undefined,
@@ -41,15 +42,15 @@ function RunList({ pipelineId }: { readonly pipelineId: string | undefined }) {
   useLiveRuns(key, pipelineId, state);
   const rows = list.data?.pages.flatMap((page) => page.items) ?? [];
   return (
-    <div className={css.listPage}>
+    <div className={listCss.listPage}>
       <ListHeader pipelineId={pipelineId} state={state} onState={setState} />
-      <div className={css.listBody}>
+      <div className={listCss.listBody}>
         {list.error === null ? null : <Trouble error={list.error} retry={() => void list.refetch()} />}
         {list.isPending ? <Skeleton rows={6} /> : null}
         {list.isSuccess && rows.length === 0 ? <NoRuns pipelineId={pipelineId} filtered={state !== ''} /> : null}
         {rows.length === 0 ? null : <RunTable rows={rows} withPipeline={pipelineId === undefined} />}
         {list.hasNextPage ? (
-          <div className={css.loadMore}>
+          <div className={listCss.loadMore}>
             <Button disabled={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
               {list.isFetchingNextPage ? 'Loading…' : 'Load more'}
             </Button>
@@ -78,7 +79,7 @@ function ListHeader({
     document.title = 'Runs · Switchyard';
   }, []);
   return (
-    <header className={css.listHeader}>
+    <header className={listCss.listHeader}>
       {pipelineId === undefined ? (
         <h1>Runs</h1>
       ) : (
@@ -92,13 +93,13 @@ function ListHeader({
           <h1 className={css.runName}>Runs</h1>
         </nav>
       )}
-      <div className={css.filters} role="group" aria-label="Show runs">
+      <fieldset className={listCss.filters} aria-label="Show runs">
         {['', ...FILTERS].map((option) => (
           <button key={option} type="button" aria-pressed={state === option} onClick={() => onState(option)}>
             {option === '' ? 'All' : stateWord(option as RunState)}
           </button>
         ))}
-      </div>
+      </fieldset>
     </header>
   );
 }
@@ -108,11 +109,11 @@ function NoRuns({ pipelineId, filtered }: { readonly pipelineId: string | undefi
   return (
     <Empty icon={<History size={22} />} title="No runs yet" text="Open a pipeline and press Run, or call its webhook.">
       {pipelineId === undefined ? (
-        <Link to="/pipelines" className={css.buttonLink}>
+        <Link to="/pipelines" className={listCss.buttonLink}>
           See pipelines
         </Link>
       ) : (
-        <Link to="/pipelines/$pid" params={{ pid: pipelineId }} search={{}} className={css.buttonLink}>
+        <Link to="/pipelines/$pid" params={{ pid: pipelineId }} search={{}} className={listCss.buttonLink}>
           Open the pipeline
         </Link>
       )}
@@ -123,7 +124,7 @@ function NoRuns({ pipelineId, filtered }: { readonly pipelineId: string | undefi
 function RunTable({ rows, withPipeline }: { readonly rows: readonly RunSummary[]; readonly withPipeline: boolean }) {
   const time = useNow(rows.some((row) => row.endedAt === null));
   return (
-    <table className={css.table}>
+    <table className={listCss.table}>
       <thead>
         <tr>
           <th>State</th>
@@ -131,7 +132,7 @@ function RunTable({ rows, withPipeline }: { readonly rows: readonly RunSummary[]
           <th>Started by</th>
           <th>Version</th>
           <th>Started</th>
-          <th className={css.right2}>Took</th>
+          <th className={listCss.right2}>Took</th>
         </tr>
       </thead>
       <tbody>
@@ -142,19 +143,19 @@ function RunTable({ rows, withPipeline }: { readonly rows: readonly RunSummary[]
                 to="/runs/$rid"
                 params={{ rid: row.id }}
                 search={{}}
-                className={css.rowLink}
+                className={listCss.rowLink}
                 aria-label={`Run ${row.id}: ${stateWord(row.state)}`}
               >
                 <StateMark state={row.state} />
               </Link>
             </td>
-            {withPipeline ? <td className={css.strong}>{row.pipelineName}</td> : null}
+            {withPipeline ? <td className={listCss.strong}>{row.pipelineName}</td> : null}
             <td className={css.faint}>{row.trigger}</td>
             <td className={css.faint}>{row.revisionNumber === null ? 'draft' : `v${row.revisionNumber}`}</td>
             <td className={css.faint} title={row.startedAt ?? row.createdAt}>
               {ago(row.startedAt ?? row.createdAt, time)}
             </td>
-            <td className={`${css.number} ${css.right2}`}>
+            <td className={`${css.number} ${listCss.right2}`}>
               {row.startedAt === null ? '' : duration(between(row.startedAt, row.endedAt, time))}
             </td>
           </tr>
@@ -177,8 +178,7 @@ function useLiveRuns(key: readonly string[], pipelineId: string | undefined, sta
         ),
       resumed: () => void client.invalidateQueries({ queryKey: [...key] }),
     });
-    // The key's parts are the other dependencies.
-  }, [client, pipelineId, state]);
+  }, [client, key, pipelineId, state]);
 }
 
 function merged(

@@ -5,7 +5,7 @@ import { Button } from '../ui/Button.tsx';
 import { notifyError } from '../ui/notices.tsx';
 import { JsonView } from './JsonView.tsx';
 import type { Json } from './json-rows.ts';
-import css from './runs.module.css';
+import valueCss from './value.module.css';
 
 const size = (bytes: number): string =>
   bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
@@ -45,9 +45,9 @@ export function StoredValueView({
     }
   };
   return (
-    <div className={css.value} role="region" aria-label={label}>
-      <pre className={css.text}>{blob.head}</pre>
-      <div className={css.cut}>
+    <section className={valueCss.value} aria-label={label}>
+      <pre className={valueCss.text}>{blob.head}</pre>
+      <div className={valueCss.cut}>
         <span>
           {size(blob.bytes)} of {blob.mediaType}
         </span>
@@ -55,7 +55,7 @@ export function StoredValueView({
           {loading ? 'Loading…' : 'Load all'}
         </Button>
       </div>
-      <pre className={css.text}>{blob.tail}</pre>
-    </div>
+      <pre className={valueCss.text}>{blob.tail}</pre>
+    </section>
   );
 }

@@ -8,6 +8,8 @@ import type { Json } from './json-rows.ts';
 import { Markdown } from './Markdown.tsx';
 import css from './runs.module.css';
 import { StoredValueView } from './StoredValueView.tsx';
+import turnCss from './turns.module.css';
+import valueCss from './value.module.css';
 
 type Props = {
   readonly turn: TracedTurn;
@@ -20,14 +22,14 @@ type Props = {
 export const TurnCard = memo(function TurnCard({ turn, newlyHidden, live, runId }: Props) {
   return (
     <article
-      className={css.turn}
+      className={turnCss.turn}
       data-state={turn.state}
       aria-label={`Turn ${turn.turn}`}
       data-testid={`turn-${turn.turn}`}
     >
-      <header className={css.turnHead}>
+      <header className={turnCss.turnHead}>
         <strong>Turn {turn.turn}</strong>
-        {turn.state === 'incomplete' ? <span className={css.thrown}>taken again: {turn.reason}</span> : null}
+        {turn.state === 'incomplete' ? <span className={turnCss.thrown}>taken again: {turn.reason}</span> : null}
         <span className={css.spring} />
         <span className={css.faint}>
           {turn.modelMs === null ? (turn.state === 'running' ? 'thinking…' : '') : duration(turn.modelMs)}
@@ -37,7 +39,7 @@ export const TurnCard = memo(function TurnCard({ turn, newlyHidden, live, runId 
         </span>
       </header>
       {newlyHidden ? (
-        <p className={css.hidden}>
+        <p className={turnCss.hidden}>
           From here on the model does not see {turn.hidden === 1 ? 'call 1' : `calls 1–${turn.hidden}`} any more: its
           window was full. They are kept here.
         </p>
@@ -48,7 +50,7 @@ export const TurnCard = memo(function TurnCard({ turn, newlyHidden, live, runId 
         <CallCard key={call.call.id} call={call} runId={runId} />
       ))}
       {turn.notes.map((note) => (
-        <p key={note} className={css.hidden}>
+        <p key={note} className={turnCss.hidden}>
           {note}
         </p>
       ))}
@@ -71,14 +73,14 @@ function Thought({ turn, live }: { readonly turn: TracedTurn; readonly live: boo
   const open = byHand ?? (live && thinking);
   const firstLine = turn.thought.trim().split('\n')[0] ?? '';
   return (
-    <div className={css.thought} data-open={open}>
+    <div className={turnCss.thought} data-open={open}>
       <button type="button" aria-expanded={open} onClick={() => setByHand(!open)}>
-        <ChevronRight size={14} aria-hidden className={css.chevron} />
+        <ChevronRight size={14} aria-hidden className={turnCss.chevron} />
         <Brain size={14} aria-hidden />
         <span>{thinking ? 'Thinking…' : thoughtWords(turn)}</span>
-        {open ? null : <span className={css.preview}>{firstLine}</span>}
+        {open ? null : <span className={turnCss.preview}>{firstLine}</span>}
       </button>
-      {open ? <div className={css.thoughtText}>{turn.thought}</div> : null}
+      {open ? <div className={turnCss.thoughtText}>{turn.thought}</div> : null}
     </div>
   );
 }
@@ -119,19 +121,19 @@ function CallCard({ call, runId }: { readonly call: TracedCall; readonly runId: 
   const args = argumentsOf(call.call.arguments);
   const turning = call.state === 'running' || call.state === 'asked';
   return (
-    <div className={css.call} data-state={call.state} data-testid="tool-call">
+    <div className={turnCss.call} data-state={call.state} data-testid="tool-call">
       <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
-        <ChevronRight size={14} aria-hidden className={css.chevron} />
-        <span className={css.callMark}>
+        <ChevronRight size={14} aria-hidden className={turnCss.chevron} />
+        <span className={turnCss.callMark}>
           <Mark size={14} aria-hidden className={turning ? ui.turning : undefined} />
           <span className="visually-hidden">{CALL_WORDS[call.state]}</span>
         </span>
-        <code className={css.callName}>{call.call.name}</code>
-        <span className={css.preview}>{hintOf(args)}</span>
+        <code className={turnCss.callName}>{call.call.name}</code>
+        <span className={turnCss.preview}>{hintOf(args)}</span>
         {call.ms === null ? null : <span className={css.faint}>{duration(call.ms)}</span>}
       </button>
       {open || call.state === 'failed' ? (
-        <div className={css.callBody}>
+        <div className={turnCss.callBody}>
           {open ? (
             <>
               <h4>Arguments</h4>
@@ -156,10 +158,10 @@ function CallArguments({ value }: { readonly value: Json }) {
   const [only] = entries;
   if (entries.length === 1 && only !== undefined && typeof only[1] === 'string') {
     return (
-      <div className={css.value} role="region" aria-label="Arguments">
-        <span className={css.key}>{only[0]}</span>
+      <section className={turnCss.value} aria-label="Arguments">
+        <span className={valueCss.key}>{only[0]}</span>
         <LongText text={only[1]} />
-      </div>
+      </section>
     );
   }
   return <JsonView value={value} label="Arguments" />;

@@ -4,8 +4,8 @@ import { ArrowDown } from 'lucide-react';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { type RunFeed, useFeed } from '../live/run-feed.ts';
 import { Button } from '../ui/Button.tsx';
-import css from './runs.module.css';
 import { TurnCard } from './TurnCard.tsx';
+import turnCss from './turns.module.css';
 
 const EMPTY: AgentTrace = { turns: [], hidden: 0, usage: { prompt: 0, completion: 0, cached: 0 } };
 
@@ -32,21 +32,22 @@ export function TurnList({
   });
   const last = turns.at(-1);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: whatever grows the last turn must be followed
   useLayoutEffect(() => {
     if (follows && live && turns.length > 0) list.scrollToIndex(turns.length - 1, { align: 'end' });
   }, [follows, live, turns.length, last?.text, last?.thought, last?.calls, list]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only where the address names a turn, not with each new one
   useEffect(() => {
     const index = turn === undefined ? -1 : turns.findIndex((other) => other.turn === turn);
     if (index >= 0) list.scrollToIndex(index, { align: 'start' });
-    // Only where the address names a turn, not with each new one.
   }, [turn]);
   const scrolledByHand = (): void => {
     const area = box.current;
     if (area !== null) setFollows(area.scrollHeight - area.scrollTop - area.clientHeight < 48);
   };
   return (
-    <div className={css.turns}>
-      <div className={css.usage}>
+    <div className={turnCss.turns}>
+      <div className={turnCss.usage}>
         <span>
           {turns.length} turn{turns.length === 1 ? '' : 's'}
         </span>
@@ -56,14 +57,14 @@ export function TurnList({
           out
         </span>
       </div>
-      <div
+      <section
         ref={box}
-        className={css.turnBox}
+        className={turnCss.turnBox}
         onWheel={() => requestAnimationFrame(scrolledByHand)}
         onKeyUp={scrolledByHand}
         onPointerUp={scrolledByHand}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
-        role="region"
         aria-label="Turns"
       >
         <div style={{ height: list.getTotalSize(), position: 'relative' }}>
@@ -74,7 +75,7 @@ export function TurnList({
                 key={key}
                 data-index={index}
                 ref={list.measureElement}
-                className={css.turnSlot}
+                className={turnCss.turnSlot}
                 style={{ transform: `translateY(${start}px)` }}
               >
                 <TurnCard
@@ -87,9 +88,9 @@ export function TurnList({
             );
           })}
         </div>
-      </div>
+      </section>
       {live && !follows ? (
-        <Button className={css.followButton ?? ''} icon={<ArrowDown size={14} />} onClick={() => setFollows(true)}>
+        <Button className={turnCss.followButton ?? ''} icon={<ArrowDown size={14} />} onClick={() => setFollows(true)}>
           Follow
         </Button>
       ) : null}

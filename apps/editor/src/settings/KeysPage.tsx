@@ -4,7 +4,7 @@ import { useEffect, useState } from 'react';
 import { apiKeys, connections, createKey, deleteKey, session } from '../api/resources.ts';
 import form from '../form/form.module.css';
 import { ago } from '../runs/duration.ts';
-import runs from '../runs/runs.module.css';
+import listCss from '../runs/lists.module.css';
 import { now } from '../system.ts';
 import { Button, IconButton } from '../ui/Button.tsx';
 import { CopyButton } from '../ui/CopyButton.tsx';
@@ -21,8 +21,8 @@ export function KeysPage() {
     document.title = 'API keys · Switchyard';
   }, []);
   return (
-    <div className={runs.listPage}>
-      <header className={runs.listHeader}>
+    <div className={listCss.listPage}>
+      <header className={listCss.listHeader}>
         <div>
           <h1>API</h1>
           <p className={css.lead}>
@@ -30,7 +30,7 @@ export function KeysPage() {
           </p>
         </div>
       </header>
-      <div className={runs.listBody}>
+      <div className={listCss.listBody}>
         {me.error === null ? null : <Trouble error={me.error} retry={() => void me.refetch()} />}
         {me.data === undefined ? null : <Endpoints localKey={me.data.key} />}
         <KeyList />

@@ -3,7 +3,7 @@ import { useSearch } from '@tanstack/react-router';
 import { Boxes, Plus } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { type Connection, connections, deleteConnection, makeDefault, testConnection } from '../api/resources.ts';
-import runs from '../runs/runs.module.css';
+import listCss from '../runs/lists.module.css';
 import { Button } from '../ui/Button.tsx';
 import { Dialog } from '../ui/Dialog.tsx';
 import { Empty, Skeleton, Trouble } from '../ui/Empty.tsx';
@@ -22,8 +22,8 @@ export function ModelsPage() {
   }, []);
   const rows = list.data ?? [];
   return (
-    <div className={runs.listPage}>
-      <header className={runs.listHeader}>
+    <div className={listCss.listPage}>
+      <header className={listCss.listHeader}>
         <div>
           <h1>Models</h1>
           <p className={css.lead}>
@@ -34,7 +34,7 @@ export function ModelsPage() {
           Add connection
         </Button>
       </header>
-      <div className={runs.listBody}>
+      <div className={listCss.listBody}>
         {list.error === null ? null : <Trouble error={list.error} retry={() => void list.refetch()} />}
         {list.isPending ? <Skeleton rows={2} /> : null}
         {list.isSuccess && rows.length === 0 ? (
@@ -123,7 +123,8 @@ function TestResult({ pending, result, error }: ResultProps) {
   if (result === undefined) return null;
   return (
     <p className={result.ok ? css.good : css.bad} role="status">
-      {result.message ?? (result.ok ? 'It answers.' : 'It does not answer.')}{result.ms === undefined ? '' : ` (${Math.round(result.ms)} ms)`}
+      {result.message ?? (result.ok ? 'It answers.' : 'It does not answer.')}
+      {result.ms === undefined ? '' : ` (${Math.round(result.ms)} ms)`}
     </p>
   );
 }

@@ -43,9 +43,10 @@ export function Trouble({ error, retry }: { readonly error: Error; readonly retr
 /** Rows in the shape of what is coming, for waits over a moment. */
 export function Skeleton({ rows = 4 }: { readonly rows?: number }) {
   return (
-    <div className={css.skeleton} aria-busy="true" aria-label="Loading">
-      {Array.from({ length: rows }, (_, index) => (
-        <span key={index} />
+    <div className={css.skeleton} aria-busy="true">
+      <span className="visually-hidden">Loading</span>
+      {Array.from({ length: rows }, (_, row) => `row ${row}`).map((row) => (
+        <i key={row} />
       ))}
     </div>
   );
