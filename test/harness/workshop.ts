@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { type Database, LOCAL_PROJECT, openDatabase, uuidV7 } from '@switchyard/journal';
+import type { Clock } from '@switchyard/agent';
+import { type Database, LOCAL_PROJECT, openDatabase, uuidV7, type WorkerSession } from '@switchyard/journal';
 import {
   compileGraph,
   type JournalEvent,
@@ -39,6 +40,10 @@ export type BackEnd = 'postgres' | 'redis';
 /** What a test worker may be given. */
 export type WorkerGiven = {
   readonly fastPath?: boolean;
+  /** Another time than the system's. */
+  readonly clock?: Clock;
+  /** What stands between the worker and its session. */
+  readonly between?: (session: WorkerSession) => WorkerSession;
   /** Another Redis than the workshop's. */
   readonly redisUrl?: string;
   readonly concurrency?: number;
@@ -144,10 +149,12 @@ export class Workshop {
 
   /** A worker in this process, stopped with the workshop. */
   async worker(given: WorkerGiven = {}): Promise<RunningWorker> {
+    const { database } = this;
+    const { clock = systemClock, between = (session) => session } = given;
     const worker = await startWorker({
-      database: this.database,
+      database: { ...database, registerWorker: async (options) => between(await database.registerWorker(options)) },
       dispatch: await this.dispatch(given.redisUrl),
-      clock: systemClock,
+      clock,
       concurrency: given.concurrency ?? 8,
       fastPath: given.fastPath ?? true,
       build: 'test',

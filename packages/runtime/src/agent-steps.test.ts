@@ -1,10 +1,10 @@
 import type { JournalEvent } from '@switchyard/pipeline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../../../test/harness/database.ts';
+// It speaks the OpenAI protocol over real HTTP: the one thing that is not real here is the model.
+import { type ScriptedModel, type ScriptedReply, startScriptedModel } from '../../../test/harness/scripted-model.ts';
 import { startWorkerProcess } from '../../../test/harness/worker-process.ts';
 import { BACK_ENDS, draw, openWorkshop, type Workshop } from '../../../test/harness/workshop.ts';
-// The scripted server speaks the OpenAI protocol over real HTTP: the one thing that is not real here is the model.
-import { type ScriptedModel, type ScriptedReply, startScriptedModel } from '../../agent/src/scripted/model-server.ts';
 
 const start = { id: 'start', type: 'trigger.manual' };
 const kindsOf = (events: readonly JournalEvent[], stepKey: string) =>

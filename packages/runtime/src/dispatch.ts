@@ -159,6 +159,7 @@ class BullDispatch implements Dispatch {
   }
 
   async insist(hints: readonly StepHint[]): Promise<void> {
+    if (this.#isDown()) return;
     // The clock makes the counter new in every process; one that repeats within a millisecond is one ring, which is enough.
     await this.#add(hints, this.#options.clock.now());
   }

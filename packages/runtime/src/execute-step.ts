@@ -27,8 +27,8 @@ export type ExecutorParts = SettlingParts & {
   readonly journal: Journal;
   /** Rings when a retry is due. */
   readonly ringLater: (hint: StepHint, ms: number) => void;
-  /** The journal says that this worker is dead. */
-  readonly onDead: () => void;
+  /** The journal says that this worker is dead. Resolves when it is registered anew. */
+  readonly onDead: () => Promise<void>;
   readonly warn: (message: string) => void;
 };
 
@@ -44,6 +44,7 @@ export async function executeStep(hint: StepHint, given: ExecutorParts): Promise
       return rung;
     },
   };
+  await parts.held.makeWay(hint);
   let holding = parts.held.begin(hint.runId, hint.stepKey);
   const goOnWith = (task: Task | null): Task | null => {
     if (holding && holding !== task?.holding) parts.held.end(holding);
@@ -51,7 +52,14 @@ export async function executeStep(hint: StepHint, given: ExecutorParts): Promise
     return task;
   };
   try {
-    let task = holding && goOnWith(await take(hint, holding, parts));
+    const taken = holding && (await take(hint, holding, parts));
+    if (taken === 'dead') {
+      // The hint may be the only one for half a minute, and it was good: only who asked for the step was not.
+      goOnWith(null);
+      await parts.onDead();
+      return await executeStep(hint, given);
+    }
+    let task = taken && goOnWith(taken);
     while (task) task = goOnWith(await finish(task, await runNode(task, parts), parts));
   } catch (error) {
     // What the journal still counts as ours is given back by the next pulses, which find a lease nobody knows of.
@@ -66,8 +74,11 @@ export async function executeStep(hint: StepHint, given: ExecutorParts): Promise
 
 type Task = HeldTask & { readonly journal: StepWriter };
 
-/** Claims the step, or claims and finishes it where it is pure. The task to run next in this process, or null. */
-async function take(hint: StepHint, holding: Holding, parts: ExecutorParts): Promise<Task | null> {
+/**
+ * Claims the step, or claims and finishes it where it is pure. The task to run next in this process, or null; `dead` when
+ * the journal takes no claim of this worker any more.
+ */
+async function take(hint: StepHint, holding: Holding, parts: ExecutorParts): Promise<Task | 'dead' | null> {
   const run = await parts.cache.open(hint.runId);
   const node = run?.graph.nodes.get(nodeOfStep(hint.stepKey))?.node;
   if (!run || !node) return null;
@@ -91,10 +102,13 @@ async function take(hint: StepHint, holding: Holding, parts: ExecutorParts): Pro
   };
 }
 
-function declined(outcome: Exclude<ClaimAnswer['outcome'], 'claimed'>, hint: StepHint, parts: ExecutorParts): null {
-  if (outcome === 'dead') parts.onDead();
+function declined(
+  outcome: Exclude<ClaimAnswer['outcome'], 'claimed'>,
+  hint: StepHint,
+  parts: ExecutorParts,
+): 'dead' | null {
   if (outcome === 'over') parts.cache.forget(hint.runId);
-  return null;
+  return outcome === 'dead' ? 'dead' : null;
 }
 
 type Place = { readonly run: CachedRun; readonly node: Node };

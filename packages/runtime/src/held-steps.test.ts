@@ -35,3 +35,15 @@ test('when the leases are gone, everything is', () => {
   held.loseAll('gone');
   expect(a?.abort.signal.reason).toBeInstanceOf(LeaseLost);
 });
+
+test('a hint of a later epoch proves a lease lost, and waits until the step is let go', async () => {
+  const held = new HeldSteps();
+  const a = held.begin('r', 'a', 2);
+  await held.makeWay({ runId: 'r', stepKey: 'a', epoch: 1 }); // the hint it was claimed by, doubled
+  expect(a?.abort.signal.aborted).toBe(false);
+  const way = held.makeWay({ runId: 'r', stepKey: 'a', epoch: 3 });
+  expect(a?.abort.signal.reason).toBeInstanceOf(LeaseLost);
+  if (a) held.end(a);
+  await way;
+  expect(held.begin('r', 'a')).not.toBeNull();
+});

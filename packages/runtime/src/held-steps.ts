@@ -1,4 +1,4 @@
-import type { HeldStep } from '@switchyard/journal';
+import type { HeldStep, StepHint } from '@switchyard/journal';
 import { LeaseLost, StopRequested } from './errors.ts';
 
 /*
@@ -19,11 +19,14 @@ export type Holding = {
   epoch: number | null;
   /** Aborted with the reason why the step must end. */
   readonly abort: AbortController;
+  /** Resolves when this process has let go of the step. */
+  readonly ended: Promise<void>;
 };
 
 /** The set of them. */
 export class HeldSteps {
   readonly #byStep = new Map<string, Holding>();
+  readonly #letGo = new WeakMap<Holding, () => void>();
   /** Leases the last pulse named that were unknown here; a second look proves them orphans. */
   #unknown = new Set<string>();
 
@@ -36,15 +39,32 @@ export class HeldSteps {
   begin(runId: string, stepKey: string, epoch: number | null = null): Holding | null {
     const key = `${runId}/${stepKey}`;
     if (this.#byStep.has(key)) return null;
-    const holding: Holding = { runId, stepKey, epoch, abort: new AbortController() };
+    let letGo = (): void => {};
+    const ended = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const holding: Holding = { runId, stepKey, epoch, abort: new AbortController(), ended };
+    this.#letGo.set(holding, letGo);
     this.#byStep.set(key, holding);
     return holding;
+  }
+
+  /**
+   * A hint for a step that is held here, of the epoch it was claimed at or later, is no double: the step was freed or is to
+   * be tried again. What is held has lost its lease, or is just ending; resolves when it is out of the way.
+   */
+  async makeWay(hint: StepHint): Promise<void> {
+    const holding = this.#byStep.get(`${hint.runId}/${hint.stepKey}`);
+    if (!holding || holding.epoch === null || hint.epoch < holding.epoch) return;
+    if (hint.epoch > holding.epoch) holding.abort.abort(new LeaseLost());
+    await holding.ended;
   }
 
   /** Forgets a step; harmless when it is gone. */
   end(holding: Holding): void {
     const key = `${holding.runId}/${holding.stepKey}`;
     if (this.#byStep.get(key) === holding) this.#byStep.delete(key);
+    this.#letGo.get(holding)?.();
   }
 
   /** Steps held of one run. */

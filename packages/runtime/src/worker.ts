@@ -90,7 +90,7 @@ class Worker implements RunningWorker {
       fastPath: () => options.fastPath && !this.#ending.signal.aborted,
       ring: (hints) => options.dispatch.ring(hints),
       ringLater: (hint, ms) => void this.#ringLater(hint, ms),
-      onDead: () => void this.#registerAnew(),
+      onDead: () => this.#registerAnew(),
       warn: options.warn,
     };
   }
