@@ -34,6 +34,9 @@ import { disarmStalePid, isReady, livingPostmaster } from './postmaster.ts';
 const OWNER = 'switchyard';
 const START_PATIENCE_MS = 60_000;
 const STOP_PATIENCE_MS = 20_000;
+const MEMORY_IN_USE = 'is still in use';
+const MEMORY_ATTEMPTS = 40;
+const MEMORY_PAUSE_MS = 250;
 const LOG_LIMIT_BYTES = 20 * 1024 * 1024;
 
 /** A cluster that is up. */
@@ -78,11 +81,23 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     initialize({ directory, data, account, binaries, database: options.database });
 
   const url = (port: number) => (database: string) => `postgresql://${OWNER}:${password}@127.0.0.1:${port}/${database}`;
-  const boot = async (port: number): Promise<number> => {
+  const launchOnce = async (port: number): Promise<number> => {
     disarmStalePid(data);
     const pid = launch({ ...options, account, data, port, postgres: binaries.postgres });
     await untilReady({ system, data, pid, directory });
     return pid;
+  };
+  const boot = async (port: number): Promise<number> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await launchOnce(port);
+      } catch (error) {
+        // children of a killed postmaster hold its shared memory until they notice, a moment later
+        const passing = error instanceof StartFailure && error.message.includes(MEMORY_IN_USE);
+        if (!passing || attempt === MEMORY_ATTEMPTS) throw error;
+        await system.sleep(MEMORY_PAUSE_MS);
+      }
+    }
   };
 
   const living = livingPostmaster(data);
@@ -200,7 +215,7 @@ async function untilReady({ system, data, pid, directory }: Waiting): Promise<vo
       continue;
     }
     const log = join(directory, 'postgres.log');
-    const tail = existsSync(log) ? readFileSync(log, 'utf8').slice(-1500) : '';
+    const tail = existsSync(log) ? readFileSync(log, 'utf8').slice(-800) : '';
     throw new StartFailure('postgres_failed', `PostgreSQL did not start\n${tail}`, `the whole log is ${log}`);
   }
 }
