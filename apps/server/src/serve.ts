@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { type AddressInfo, isIPv6 } from 'node:net';
+import { join } from 'node:path';
+import type { Database } from '@switchyard/journal';
+import { createApp } from './app.ts';
+import { pagesOf } from './demo/pages.ts';
+import type { CallModel } from './outbound/model-http.ts';
+import type { FollowSample } from './ready/follow.ts';
+import { seedProject } from './ready/seed.ts';
+import { ROUTES } from './route-table.ts';
+import { startTicking } from './schedule/tick.ts';
+import type { Services } from './services.ts';
+import { starterOn } from './start-run.ts';
+import type { Clock } from './system.ts';
+
+/** What a running server is made of; the database stays the caller's to close. */
+export type ServeParts = {
+  readonly database: Database;
+  /** Not yet listening, without a request handler. */
+  readonly http: Server;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly publicUrl: URL | null;
+  readonly demoHosts: readonly string[];
+  /** Folder that keeps `api.key`. */
+  readonly data: string;
+  /** Folder of the built editor. */
+  readonly editor: string;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly callModel: CallModel;
+  readonly warn: (message: string) => void;
+};
+
+/** A server that answers. `stop` lets requests under way end, sends waiting callers to their status URL, and ends streams. */
+export type Serving = { readonly url: string; readonly services: Services; readonly stop: () => Promise<void> };
+
+const STOP_PATIENCE_MS = 5_000;
+
+/** Seeds a fresh project, listens, and starts the tick of schedules. Rejects with `address in use` in words. */
+export async function serve(parts: ServeParts): Promise<Serving> {
+  const { http, host, database, clock, warn } = parts;
+  const port = await listen(http, host, parts.port);
+  const baseUrl = parts.publicUrl === null ? `http://${named(host)}:${port}` : parts.publicUrl.href.replace(/\/+$/, '');
+  await seedProject(database.catalog, sampleOn(port, baseUrl));
+  const stopping = new AbortController();
+  const services: Services = {
+    database,
+    starter: starterOn(database, clock),
+    clock,
+    callModel: parts.callModel,
+    version: parts.version,
+    baseUrl,
+    stopping: stopping.signal,
+    localKey: () => localKey(database, parts.data),
+    warn,
+  };
+  const addresses = { host, port, publicUrl: parts.publicUrl, demoHosts: parts.demoHosts };
+  http.on('request', createApp({ routes: ROUTES, services, addresses, editor: parts.editor, requestId: newRequestId }));
+  const stopTicking = startTicking(services);
+  return {
+    url: baseUrl,
+    services,
+    stop: async () => {
+      stopping.abort();
+      await stopTicking();
+      await close(http, clock);
+    },
+  };
+}
+
+/** Listens before there is a handler: the handler must know the port, and requests wait in the socket meanwhile. */
+function listen(http: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    http.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE';
+      const told = `${host}:${port} is in use by another program: stop it, or set SWITCHYARD_PORT to a free port`;
+      reject(taken ? new Error(told, { cause: error }) : error);
+    });
+    http.listen(port, host, () => resolve(portOf(http.address())));
+  });
+}
+
+const portOf = (address: AddressInfo | string | null): number =>
+  address === null || typeof address === 'string' ? 0 : address.port;
+
+/** A host as a browser on this machine can use it. */
+function named(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return isIPv6(host) ? `[${host}]` : host;
+}
+
+/** A short chain of this server's own pages. */
+function sampleOn(port: number, baseUrl: string): FollowSample {
+  const { page, thing } = pagesOf(port).start(3, 1);
+  return { start: `${baseUrl}/demo/${page.word}/${page.number}`, thing };
+}
+
+const newRequestId = (): string => randomBytes(8).toString('hex');
+
+async function localKey(database: Database, data: string): Promise<string | null> {
+  const key = await readFile(join(data, 'api.key'), 'utf8').then(
+    (text) => text.trim(),
+    () => null,
+  );
+  return key !== null && (await database.catalog.apiKeys.verify(key)) !== null ? key : null;
+}
+
+function close(http: Server, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.later(STOP_PATIENCE_MS, () => http.closeAllConnections());
+    http.close(() => {
+      cancel();
+      resolve();
+    });
+    http.closeIdleConnections();
+  });
+}

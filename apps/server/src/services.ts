@@ -1,0 +1,22 @@
+import type { Database } from '@switchyard/journal';
+import type { CallModel } from './outbound/model-http.ts';
+import type { Starter } from './start-run.ts';
+import type { Clock } from './system.ts';
+
+/** What handlers work with. */
+export type Services = {
+  readonly database: Database;
+  readonly starter: Starter;
+  readonly clock: Clock;
+  /** HTTP to the model connections. */
+  readonly callModel: CallModel;
+  readonly version: string;
+  /** Address that people and clients use, without a slash at its end. */
+  readonly baseUrl: string;
+  /** Aborted when the server stops: streams end and waiting callers are sent to the status URL. */
+  readonly stopping: AbortSignal;
+  /** The key local clients may use, shown in the settings; null when it was taken away. */
+  readonly localKey: () => Promise<string | null>;
+  /** Told what an operator should know. */
+  readonly warn: (message: string) => void;
+};
