@@ -32,7 +32,7 @@ export type Config = {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  /** Folder that keeps `api.key`. */
+  /** Folder that keeps `api-key`. */
   readonly data: string;
   readonly publicUrl: URL | null;
   readonly secretKey: Buffer | undefined;

@@ -25,7 +25,7 @@ export type ServeParts = {
   readonly port: number;
   readonly publicUrl: URL | null;
   readonly demoHosts: readonly string[];
-  /** Folder that keeps `api.key`. */
+  /** Folder that keeps `api-key`. */
   readonly data: string;
   /** Folder of the built editor. */
   readonly editor: string;
@@ -102,7 +102,7 @@ function sampleOn(port: number, baseUrl: string): FollowSample {
 const newRequestId = (): string => randomBytes(8).toString('hex');
 
 async function localKey(database: Database, data: string): Promise<string | null> {
-  const key = await readFile(join(data, 'api.key'), 'utf8').then(
+  const key = await readFile(join(data, 'api-key'), 'utf8').then(
     (text) => text.trim(),
     () => null,
   );

@@ -43,7 +43,9 @@ async function readPages(folder: string): Promise<readonly Page[]> {
   const guides = await unlessMissing(readdir(join(folder, GUIDES)), []);
   const paths = [...PAGES, ...guides.filter((name) => name.endsWith('.md')).map((name) => `${GUIDES}/${name}`)];
   const pages = await Promise.all(
-    paths.sort().map(async (path) => ({ path, markdown: await unlessMissing(readFile(join(folder, path), 'utf8'), '') })),
+    paths
+      .sort()
+      .map(async (path) => ({ path, markdown: await unlessMissing(readFile(join(folder, path), 'utf8'), '') })),
   );
   return pages.filter(({ markdown }) => markdown !== '');
 }

@@ -1,6 +1,6 @@
 import { type Catalog, JournalError } from '@switchyard/journal';
 import type { PipelineDocument } from '@switchyard/pipeline';
-import { PRODUCT_DOCUMENTS } from './documents.ts';
+import { seedDocuments } from './documents.ts';
 import { type FollowSample, follow } from './follow.ts';
 import { solve } from './solve.ts';
 import { triage } from './triage.ts';
@@ -21,7 +21,7 @@ export const readyPipelines = (sample: FollowSample): readonly ReadyPipeline[] =
  * Safe to run twice at once.
  */
 export async function seedProject(catalog: Catalog, sample: FollowSample): Promise<void> {
-  for (const document of PRODUCT_DOCUMENTS) await catalog.documents.upsert(document);
+  await seedDocuments(catalog.documents);
   const { rows } = await catalog.pipelines.list({ limit: 4 });
   const ready = new Set(readyPipelines(sample).map(({ slug }) => slug));
   if (rows.some(({ slug }) => !ready.has(slug))) return;
