@@ -13,7 +13,7 @@ import {
   type ReactFlowInstance,
   SelectionMode,
 } from '@xyflow/react';
-import { type DragEvent, type MouseEvent as ReactMouseEvent, type ReactNode, useCallback } from 'react';
+import { type DragEvent, type MouseEvent as ReactMouseEvent, type ReactNode, useCallback, useMemo } from 'react';
 import { useStore } from 'zustand';
 import { GRID, type Point } from '../document/edits.ts';
 import css from './canvas.module.css';
@@ -62,6 +62,13 @@ export function Canvas({ flow, gestures, onReady, onPaneClick, children }: Props
   const edges = useStore(flow, (state) => state.edges);
   const changed = useNodeChanges(flow, gestures);
   const wires = useWireGestures(gestures);
+  const clicked = useCallback(
+    (event: ReactMouseEvent, node: CanvasNode) => {
+      // React Flow keeps a selection of several when one of them is clicked; a person means that one.
+      if (!event.shiftKey && !event.ctrlKey && !event.metaKey) flow.select(new Set([node.id]));
+    },
+    [flow],
+  );
   const dropped = (event: DragEvent): void => {
     const type = event.dataTransfer.getData(DRAG_TYPE);
     if (type === '' || gestures === null) return;
@@ -78,10 +85,7 @@ export function Canvas({ flow, gestures, onReady, onPaneClick, children }: Props
       onNodesChange={changed}
       onEdgesChange={flow.changeEdges}
       {...wires}
-      onNodeClick={(event, node) => {
-        // React Flow keeps a selection of several when one of them is clicked; a person means that one.
-        if (!event.shiftKey && !event.ctrlKey && !event.metaKey) flow.select(new Set([node.id]));
-      }}
+      onNodeClick={clicked}
       onInit={onReady}
       onDragOver={allowDrop}
       onDrop={dropped}
@@ -162,16 +166,18 @@ type WireGestures = {
 };
 
 function useWireGestures(gestures: CanvasGestures | null): WireGestures {
-  if (gestures === null) return {};
-  return {
-    onConnect: gestures.connected,
-    isValidConnection: gestures.canConnect,
-    onConnectEnd: (event, state) => {
-      const { fromHandle, toNode } = state;
-      if (state.isValid === true || toNode !== null || fromHandle === null || fromHandle.type !== 'source') return;
-      gestures.droppedWire({ node: fromHandle.nodeId, port: fromHandle.id ?? 'out' }, pointOf(event));
-    },
-  };
+  return useMemo(() => {
+    if (gestures === null) return {};
+    return {
+      onConnect: gestures.connected,
+      isValidConnection: gestures.canConnect,
+      onConnectEnd: (event, state) => {
+        const { fromHandle, toNode } = state;
+        if (state.isValid === true || toNode !== null || fromHandle === null || fromHandle.type !== 'source') return;
+        gestures.droppedWire({ node: fromHandle.nodeId, port: fromHandle.id ?? 'out' }, pointOf(event));
+      },
+    };
+  }, [gestures]);
 }
 
 /** Where a mouse or touch event happened, in screen pixels. */

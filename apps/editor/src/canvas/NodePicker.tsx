@@ -78,7 +78,7 @@ export function NodePicker({ catalogue, at, withTriggers, onPick, onClose }: Pro
                 {GROUPS[group]}
               </div>
               {types.map((type) => (
-                <PickerOption key={type.id} type={type} active={type === chosen} onPick={onPick} />
+                <PickerOption key={type.id} type={type} active={type === chosen} onPick={onPick} onDropped={onClose} />
               ))}
             </div>
           );
@@ -93,10 +93,12 @@ function PickerOption({
   type,
   active,
   onPick,
+  onDropped,
 }: {
   readonly type: NodeTypeEntry;
   readonly active: boolean;
   readonly onPick: (type: NodeTypeEntry) => void;
+  readonly onDropped: () => void;
 }) {
   const option = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -116,6 +118,7 @@ function PickerOption({
         event.dataTransfer.setData(DRAG_TYPE, type.id);
         event.dataTransfer.effectAllowed = 'copy';
       }}
+      onDragEnd={(event) => (event.dataTransfer.dropEffect === 'none' ? undefined : onDropped())}
       onClick={() => onPick(type)}
       onKeyDown={(event) => (event.key === 'Enter' ? onPick(type) : undefined)}
     >

@@ -158,7 +158,7 @@ function CallArguments({ value }: { readonly value: Json }) {
   const [only] = entries;
   if (entries.length === 1 && only !== undefined && typeof only[1] === 'string') {
     return (
-      <section className={turnCss.value} aria-label="Arguments">
+      <section className={valueCss.value} aria-label="Arguments">
         <span className={valueCss.key}>{only[0]}</span>
         <LongText text={only[1]} />
       </section>
