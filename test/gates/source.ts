@@ -79,10 +79,9 @@ function isNode(value: unknown): value is Node {
   );
 }
 
-function readSource(file: string): Source {
-  const text = readFileSync(file, 'utf8');
-  const { program, comments, errors } = parseSync(file, text);
-  const path = relative(ROOT, file).replaceAll('\\', '/');
+/** A source file from its text; `path` decides what it may do. Throws when it does not parse. */
+export function parseSource(path: string, text: string): Source {
+  const { program, comments, errors } = parseSync(path, text);
   if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`);
   const starts = [0, ...[...text.matchAll(/\n/g)].map((match) => match.index + 1)];
   const lineOf = (offset: number): number => {
@@ -126,7 +125,9 @@ function onlyTypes(kind: unknown, specifiers: readonly object[]): boolean {
 
 /** Every TypeScript file of ours, generated code left out. */
 export function readSources(): readonly Source[] {
-  return ROOMS.flatMap((room) => [...walkFolder(join(ROOT, room))]).map(readSource);
+  return ROOMS.flatMap((room) => [...walkFolder(join(ROOT, room))]).map((file) =>
+    parseSource(relative(ROOT, file).replaceAll('\\', '/'), readFileSync(file, 'utf8')),
+  );
 }
 
 /** Numbers of the lines that hold code: neither blank nor comment alone. */
