@@ -37,6 +37,7 @@ const EDGES: Readonly<Record<string, string>> = {
   'engine/host/server.ts': 'the HTTP server itself',
   'engine/host/model-worker.ts': 'setImmediate lets messages in between two tokens; nothing waits for a time',
   'packages/agent/src/scripted/model-server.ts': 'the scripted model that suites use, reached over real HTTP',
+  'apps/server/src/testing/test-server.ts': 'the server on a port of its own, for suites',
   'packages/agent/src/scripted/ports.ts': 'the ports that suites give to the loop',
 };
 

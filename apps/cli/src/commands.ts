@@ -34,9 +34,9 @@ export type Command = {
   readonly run: (setting: Setting, words: Words) => Promise<void>;
 };
 
-const page = <T extends z.ZodType>(row: T) => z.object({ rows: z.array(row), next: z.string().nullable() });
+const page = <T extends z.ZodType>(row: T) => z.object({ items: z.array(row), next: z.string().nullable() });
 const summary = z.object({ id: z.string(), slug: z.string(), name: z.string() });
-const pipelineRow = summary.extend({ version: z.number(), draft: z.unknown() });
+const pipelineRow = summary.extend({ version: z.number(), document: z.unknown() });
 const runRow = z.object({
   id: z.string(),
   pipelineName: z.string(),
@@ -129,7 +129,7 @@ async function migrateDatabase({ config, say }: Setting): Promise<void> {
 }
 
 async function findPipeline(api: Api, word: string): Promise<z.infer<typeof pipelineRow>> {
-  const { rows } = await api.get(`/api/pipelines?limit=200`, page(summary));
+  const { items: rows } = await api.get(`/api/pipelines?limit=200`, page(summary));
   const found = rows.find((row) => row.id === word || row.slug === word);
   if (found === undefined) {
     const known = rows.map((row) => row.slug).join(', ');
@@ -188,13 +188,13 @@ const describe = ({ seq, kind, stepKey }: z.infer<typeof eventRow>): string =>
 
 async function listRuns({ config, system, say }: Setting, words: Words): Promise<void> {
   const state = words.options.state === undefined ? '' : `&state=${encodeURIComponent(words.options.state)}`;
-  const { rows } = await openApi(config, system).get(`/api/runs?limit=${RUNS_SHOWN}${state}`, page(runRow));
+  const { items: rows } = await openApi(config, system).get(`/api/runs?limit=${RUNS_SHOWN}${state}`, page(runRow));
   for (const run of rows) say(`${run.id}  ${run.state.padEnd(9)}  ${run.createdAt}  ${run.pipelineName}`);
 }
 
 async function exportPipeline({ config, system, say }: Setting, words: Words): Promise<void> {
-  const { name, draft } = await findPipeline(openApi(config, system), need(words, 'the id or slug'));
-  say(JSON.stringify({ name, document: draft }, null, 2));
+  const { name, document } = await findPipeline(openApi(config, system), need(words, 'the id or slug'));
+  say(JSON.stringify({ name, document }, null, 2));
 }
 
 async function importPipeline({ config, system, say }: Setting, words: Words): Promise<void> {
