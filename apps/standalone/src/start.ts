@@ -80,8 +80,9 @@ async function startParts({ config, environment, system, tell }: Start, undo: Un
 
   const model = config.model === undefined ? {} : { model: config.model };
   const engine = { url: `http://127.0.0.1:${enginePort}`, key: engineKey, ...model };
-  await prepareInstallation({ databaseUrl, secretKey, data: config.data, engine }, tell);
+  // worker and server look connections and keys up when they need them; the URL is told when all of it is there
   for (const plan of planHouse(setting, { databaseUrl, secretKey, port, enginePort, engineKey })) run(plan);
+  await prepareInstallation({ databaseUrl, secretKey, data: config.data, engine }, tell);
   await untilAllReady(children, system, tell);
   const local = `http://${reachable(config.host)}:${port}`;
   writeFileSync(join(config.data, 'url'), `${local}\n`); // for the command line
