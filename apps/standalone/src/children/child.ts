@@ -16,6 +16,9 @@ import type { LogFile } from './log-file.ts';
 const BACKOFF_MS = { first: 250, most: 10_000 } as const;
 /** A child that lived this long begins with the first back-off again. */
 const STEADY_MS = 30_000;
+const HEALTH_MS = 5_000;
+/** Asked again soon while it starts: a connection taken before the child was up may never be answered. */
+const FIRST_HEALTH_MS = 300;
 const HEALTH_EVERY_MS = 5_000;
 const HEALTH_FAILURES = 6;
 const STOP_PATIENCE_MS = 25_000;
@@ -28,8 +31,8 @@ export type ChildPlan = {
   readonly environment: NodeJS.ProcessEnv;
   readonly directory: string;
   readonly log: LogFile;
-  /** Answers whether the child does its work, for those that listen. */
-  readonly health?: () => Promise<boolean>;
+  /** Answers within `ms` whether the child does its work, for those that listen. */
+  readonly health?: (ms: number) => Promise<boolean>;
   /** The line by which one that does not listen says that it works. */
   readonly readyLine?: RegExp;
 };
@@ -118,13 +121,13 @@ type Watch = {
 
 async function watchHealth({ plan, system, child, healthy, tell }: Watch): Promise<void> {
   if (plan.health === undefined) return;
-  while (running(child) && !(await plan.health())) await system.sleep(25);
+  while (running(child) && !(await plan.health(FIRST_HEALTH_MS))) await system.sleep(25);
   if (!running(child)) return;
   healthy();
   let failures = 0;
   while (running(child)) {
     await system.sleep(HEALTH_EVERY_MS);
-    failures = (await plan.health()) ? 0 : failures + 1;
+    failures = (await plan.health(HEALTH_MS)) ? 0 : failures + 1;
     if (failures < HEALTH_FAILURES || !running(child)) continue;
     tell(`${plan.name} does not answer any more, killing it`);
     killGroup(child);

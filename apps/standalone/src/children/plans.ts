@@ -4,8 +4,6 @@ import type { System } from '../system.ts';
 import type { ChildPlan } from './child.ts';
 import { openLogFile } from './log-file.ts';
 
-const HEALTH_MS = 5_000;
-
 /** What this start decided: addresses and keys that children share. */
 export type Wiring = {
   readonly databaseUrl: string;
@@ -32,7 +30,7 @@ export function planEngine(setting: Setting, wiring: Pick<Wiring, 'enginePort' |
   const own = { SWITCHYARD_ENGINE_PORT: String(wiring.enginePort), SWITCHYARD_ENGINE_KEY: wiring.engineKey };
   return {
     ...plan(setting, { name: 'engine', main: 'engine/dist/main.js', keep: ENGINE, own }),
-    health: () => setting.system.answers(`http://127.0.0.1:${wiring.enginePort}/health`, { ms: HEALTH_MS }),
+    health: (ms) => setting.system.answers(`http://127.0.0.1:${wiring.enginePort}/health`, { ms }),
   };
 }
 
@@ -54,7 +52,7 @@ export function planHouse(setting: Setting, wiring: Wiring): readonly ChildPlan[
     },
     {
       ...plan(setting, { name: 'server', main: 'apps/server/dist/main.js', keep: SERVER, own }),
-      health: () => system.answers(`http://${reachable(config.host)}:${wiring.port}/health`, { ms: HEALTH_MS }),
+      health: (ms) => system.answers(`http://${reachable(config.host)}:${wiring.port}/health`, { ms }),
     },
   ];
 }
