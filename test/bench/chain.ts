@@ -15,8 +15,8 @@ type Turn = { readonly total: number; readonly model: number; readonly tool: num
 export async function run(args: readonly string[]): Promise<boolean> {
   const option = (name: string): string | undefined => args[args.indexOf(`--${name}`) + 1 || args.length];
   const links = Number(option('links') ?? (args.includes('--quick') ? 60 : 300));
-  const seed = Number(option('seed') ?? 1);
-  const product = await startProduct();
+  const seed = Number(option('seed') ?? 2);
+  const product = await startProduct({ port: 7070 });
   try {
     const chain = await walkChain(product.url, { links, seed });
     const before = await databaseBytes(product);

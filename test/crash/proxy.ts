@@ -21,8 +21,8 @@ export async function countingProxy(target: () => string): Promise<CountingProxy
     forward.on('error', () => outgoing.destroy()); // a dead server looks dead
     incoming.pipe(forward);
   });
-  // addresses on this port are copied by the model: see freePort
-  const port = await freePort();
+  // the model copies addresses on this port, so it is the product's usual one where that is free: see freePort
+  const port = await freePort(7070);
   return new Promise((resolve) => {
     server.listen(port, '127.0.0.1', () => {
       const address = server.address();

@@ -2,7 +2,6 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import type { JournalEvent } from '@switchyard/pipeline';
 import { writeRandomCheckpoint } from '../../engine/scripts/random-weights.ts';
 import { type Product, startProduct } from '../harness/product.ts';
@@ -11,9 +10,9 @@ import { drawChains, drawMessages, drawProblems, randomFrom } from './draw.ts';
 import { answerIn, readVocabulary } from './tokens.ts';
 
 /*
- * `npm run demo:check -- [--seed N] [--inputs 40] [--weights pocket|random]`: starts the product, sends fresh inputs to
- * the hooks of the three ready pipelines and compares the answers with ones computed here. Fails when a pipeline is
- * right less often than pocket's card says, less five points. Every answer must be the text of the engine's own tokens.
+ * Starts the product, sends fresh inputs to the hooks of the three ready pipelines and compares the answers with ones
+ * computed here. A pipeline must be right as often as pocket's card says, less five points, and every answer must be the
+ * text of the engine's own tokens.
  */
 
 const POCKET = join(dirname(fileURLToPath(import.meta.url)), '../../engine/models/pocket');
@@ -24,23 +23,30 @@ type Name = keyof typeof FLOOR;
 type Trial = { readonly body: Record<string, unknown>; readonly right: (answer: Record<string, unknown>) => boolean };
 type Outcome = { readonly right: boolean; readonly answer: string; readonly fromTokens: boolean | null };
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    inputs: { type: 'string' },
-    weights: { type: 'string', default: 'pocket' },
-  },
-});
-const seed = Number(values.seed);
-const random = values.weights === 'random';
-// random weights never end a turn, so each input costs minutes of tokens; four of each are plenty to see them fail
-const inputs = Number(values.inputs ?? (random ? 4 : 40));
+/** What to check with. */
+export type DemoCheck = { readonly seed: number; readonly inputs: number; readonly weights: 'pocket' | 'random' };
+/** One pipeline's figures, printed as a JSON line. */
+export type DemoFigure = {
+  readonly pipeline: Name;
+  readonly inputs: number;
+  readonly right: number;
+  readonly share: number;
+  readonly floor: number;
+  readonly answers: number;
+  /** Of the answers, those whose text is the text of the journaled tokens. */
+  readonly answers_from_tokens: number;
+  readonly ok: boolean;
+};
+
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 const hasNumber = (text: unknown, expected: string): boolean =>
   (String(text).match(/-?\d+(\.\d+)?/g) ?? []).some((found) => Number(found) === Number(expected));
 
-async function trials(product: Product): Promise<Record<Name, Trial[]>> {
+async function trials(
+  product: Product,
+  { seed, inputs }: Pick<DemoCheck, 'seed' | 'inputs'>,
+): Promise<Record<Name, Trial[]>> {
   const draw = randomFrom(seed);
   const follow: Trial[] = [];
   for (const chain of drawChains(draw, inputs)) follow.push(await chainTrial(product, chain));
@@ -95,22 +101,23 @@ async function tokensMatch(product: Product, runId: string, answer: Record<strin
   );
 }
 
-async function main(): Promise<boolean> {
+/** Checks the three ready pipelines of a product started for it, one figure each. */
+export async function checkDemo({ seed, inputs, weights }: DemoCheck): Promise<DemoFigure[]> {
   // The folder's name is the model's id, which the model connection asks for.
-  const model = random ? join(mkdtempSync(join(tmpdir(), 'random-weights-')), 'pocket') : POCKET;
-  if (random) writeRandomCheckpoint({ from: POCKET, to: model, seed });
-  const product = await startProduct({ env: { SWITCHYARD_MODEL: model } });
-  let all = true;
+  const model = weights === 'random' ? join(mkdtempSync(join(tmpdir(), 'random-weights-')), 'pocket') : POCKET;
+  if (weights === 'random') writeRandomCheckpoint({ from: POCKET, to: model, seed });
+  const product = await startProduct({ env: { SWITCHYARD_MODEL: model }, port: 7070 });
+  const figures: DemoFigure[] = [];
   try {
-    for (const [name, list] of Object.entries(await trials(product)) as [Name, Trial[]][])
-      all = (await check(product, name, list)) && all;
+    const drawn = await trials(product, { seed, inputs });
+    for (const name of ['solve', 'follow', 'triage'] as const) figures.push(await check(product, name, drawn[name]));
   } finally {
     await product.stop();
   }
-  return all;
+  return figures;
 }
 
-async function check(product: Product, name: Name, list: readonly Trial[]): Promise<boolean> {
+async function check(product: Product, name: Name, list: readonly Trial[]): Promise<DemoFigure> {
   const outcomes: Outcome[] = [];
   for (const trial of list) {
     const outcome = await attempt(product, name, trial);
@@ -118,23 +125,10 @@ async function check(product: Product, name: Name, list: readonly Trial[]): Prom
     if (!outcome.right) say(`${name}: wrong for ${JSON.stringify(trial.body)}: ${outcome.answer.slice(0, 200)}`);
   }
   const right = outcomes.filter((outcome) => outcome.right).length;
-  const checked = outcomes.filter((outcome) => outcome.fromTokens !== null);
-  const own = checked.filter((outcome) => outcome.fromTokens).length;
+  const answers = outcomes.filter((outcome) => outcome.fromTokens !== null).length;
+  const own = outcomes.filter((outcome) => outcome.fromTokens === true).length;
   const share = right / list.length;
-  const ok = share >= FLOOR[name] && own === checked.length;
-  const line = {
-    pipeline: name,
-    seed,
-    weights: values.weights,
-    inputs: list.length,
-    right,
-    share,
-    floor: FLOOR[name],
-    answers_from_tokens: `${own}/${checked.length}`,
-    ok,
-  };
-  process.stdout.write(`${JSON.stringify(line)}\n`);
-  return ok;
+  const ok = share >= FLOOR[name] && own === answers;
+  const figure = { inputs: list.length, right, share, floor: FLOOR[name], answers, answers_from_tokens: own, ok };
+  return { pipeline: name, ...figure };
 }
-
-process.exitCode = (await main()) ? 0 : 1;

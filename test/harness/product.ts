@@ -34,15 +34,16 @@ export type Product = {
 };
 
 /**
- * A TCP port that was free a moment ago, of four digits like the product's own: pocket copies addresses, and never saw
- * longer ports in training (measured: on an ephemeral port it errs every few dozen links, on these it does not).
+ * A TCP port that was free a moment ago: the one wished for, else one of four digits like the product's own. Pocket
+ * copies addresses and never saw longer ports in training (measured: on an ephemeral port it errs every few dozen links).
  */
-export const freePort = (triesLeft = 50): Promise<number> =>
+export const freePort = (wish: number = randomInt(7100, 8000), triesLeft = 50): Promise<number> =>
   new Promise((resolve, reject) => {
-    const port = randomInt(7100, 8000);
     const probe = createServer();
-    probe.once('error', (error) => (triesLeft > 0 ? resolve(freePort(triesLeft - 1)) : reject(error)));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(port)));
+    probe.once('error', (error) =>
+      triesLeft > 0 ? resolve(freePort(randomInt(7100, 8000), triesLeft - 1)) : reject(error),
+    );
+    probe.listen(wish, '127.0.0.1', () => probe.close(() => resolve(wish)));
   });
 
 /** Waits until `probe` answers something other than undefined; throws what it waited for after `ms`. */
@@ -68,9 +69,9 @@ const COMMAND: Record<Exclude<Part, 'postgres'>, string> = {
 
 /** Starts the built product (`npm run build` first) on free ports with a fresh data folder, or on the one given. */
 export async function startProduct(
-  options: { env?: Record<string, string>; dataDirectory?: string } = {},
+  options: { env?: Record<string, string>; dataDirectory?: string; port?: number } = {},
 ): Promise<Product> {
-  const [port, enginePort] = [await freePort(), await freePort()];
+  const [port, enginePort] = [await freePort(options.port), await freePort()];
   const engineKey = 'engine-key-of-a-test';
   const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'switchyard-'));
   const began = Date.now();

@@ -12,13 +12,16 @@ import { WORDS } from './words.ts';
 
 /** Pages that a chain of each class of chains has room for, and the class's share of all pages. Short chains are many, long ones few. */
 const CLASSES = [
-  { size: 8, share: 0.25 },
-  { size: 64, share: 0.3 },
-  { size: 512, share: 0.45 },
+  { size: 8, share: 0.3 },
+  { size: 64, share: 0.25 },
+  { size: 320, share: 0.45 },
 ] as const;
 
 /** Pages of the longest chain. */
-export const MAX_LINKS = 512;
+export const MAX_LINKS = 320;
+
+/** One in so many of the numbers beside a word is a page: an address copied wrong leads nowhere rather than into another chain. */
+const SPARSE = 8;
 
 const THINGS = ['access code', 'password', 'secret key', 'serial number', 'ticket code', 'token', 'answer'] as const;
 const LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ';
@@ -42,7 +45,8 @@ export interface Pages {
 /** The pages that a server on this port has. */
 export function pagesOf(port: number): Pages {
   const numbers = numbersBeside(port);
-  const classes = laidOut(WORDS.length * numbers.length);
+  const rounds = Math.floor(numbers.length / SPARSE);
+  const classes = laidOut(WORDS.length * rounds);
   const nameOf = (i: number): PageName => {
     const round = Math.floor(i / WORDS.length);
     const word = shuffled(WORDS, `words ${round}`)[i % WORDS.length] ?? '';
@@ -58,7 +62,7 @@ export function pagesOf(port: number): Pages {
     },
     read: ({ word, number }) => {
       const round = shuffled(numbers, `numbers ${word}`).indexOf(number);
-      if (!WORDS.includes(word) || round < 0) return null;
+      if (!WORDS.includes(word) || round < 0 || round >= rounds) return null;
       const i = round * WORDS.length + shuffled(WORDS, `words ${round}`).indexOf(word);
       const found = classes.find(({ from, chains, size }) => i >= from && i < from + chains * size);
       if (found === undefined) return null;

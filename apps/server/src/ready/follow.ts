@@ -45,13 +45,15 @@ export const follow = (sample: FollowSample): PipelineDocument => ({
         tools: ['http_fetch'],
         temperature: 0,
         maxTokens: 200,
-        maxTurns: 400,
+        maxTurns: 700,
         windowTokens: 700,
         retakes: 5,
         accept:
           '!lastResult.contains("://") && !answer.contains("://") && answer.contains(or(extract(lastResult, "(?:is|:) ([^ .]+)[.]?[ \\n]*$"), "://"))',
       },
       position: { x: 600, y: 40 },
+      // a small model errs now and then on a long chain: the step goes on from its last good turn
+      retry: { attempts: 3, backoffSeconds: 1, on: ['failed'] },
     }),
     node('answer', {
       type: 'respond',
