@@ -7,8 +7,7 @@ import type { Database } from '@switchyard/journal';
 import { createApp } from './app.ts';
 import { pagesOf } from './demo/pages.ts';
 import type { CallModel } from './outbound/model-http.ts';
-import type { FollowSample } from './ready/follow.ts';
-import { seedProject } from './ready/seed.ts';
+import { type Sample, seedProject } from './ready/seed.ts';
 import { ROUTES } from './route-table.ts';
 import { startTicking } from './schedule/tick.ts';
 import type { Services } from './services.ts';
@@ -94,7 +93,7 @@ function named(host: string): string {
 }
 
 /** A short chain of this server's own pages. */
-function sampleOn(port: number, baseUrl: string): FollowSample {
+function sampleOn(port: number, baseUrl: string): Sample {
   const { page, thing } = pagesOf(port).start(3, 1);
   return { start: `${baseUrl}/demo/${page.word}/${page.number}`, thing };
 }

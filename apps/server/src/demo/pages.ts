@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { WORDS } from './words.ts';
+import wordings from '../../ready/pages.json' with { type: 'json' };
 
 /*
  * Chains of pages without a table. Every page (word, number) is one number i under a keyed permutation, and i says which
@@ -23,7 +23,7 @@ export const MAX_LINKS = 320;
 /** One in so many of the numbers beside a word is a page: an address copied wrong leads nowhere rather than into another chain. */
 const SPARSE = 8;
 
-const THINGS = ['access code', 'password', 'secret key', 'serial number', 'ticket code', 'token', 'answer'] as const;
+const { words: WORDS, things: THINGS } = wordings;
 const LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ';
 
 /** A page's address under /demo/. */
@@ -94,7 +94,7 @@ function numbersBeside(port: number): readonly number[] {
   return Array.from({ length: 900 }, (_, i) => i + 100).filter((number) => clear(String(number)));
 }
 
-const thingOf = (last: number): string => THINGS[hashOf(`thing ${last}`) % THINGS.length] ?? THINGS[0];
+const thingOf = (last: number): string => THINGS[hashOf(`thing ${last}`) % THINGS.length] ?? '';
 
 function codeOf(last: number): string {
   const length = 4 + (hashOf(`length ${last}`) % 4);

@@ -1,11 +1,11 @@
 import type { Request } from 'express';
 import { z } from 'zod';
+import wordings from '../../ready/pages.json' with { type: 'json' };
 import { ApiError } from '../http/api-error.ts';
 import { route } from '../http/route.ts';
 import { MAX_LINKS, type Page, type PageName, pagesOf } from './pages.ts';
 
-const PAGE_LINES = ['Next: {url}', 'The next page is {url}', 'Continue at {url}'] as const;
-const LAST_PAGE_LINES = ['The {thing} is {code}.', '{thing}: {code}'] as const;
+const { pageLines, lastPageLines } = wordings;
 const SAMPLES = [1, 2, 3, 4, 10, 40];
 
 const Start = z.strictObject({ start: z.string(), thing: z.string(), links: z.number().int() });
@@ -25,12 +25,12 @@ function startOf(request: Request, links: number, seed: number): z.infer<typeof 
 
 function textOf(request: Request, page: Page): string {
   if (page.kind === 'link')
-    return (PAGE_LINES[page.line % PAGE_LINES.length] ?? PAGE_LINES[0]).replace('{url}', addressOf(request, page.next));
-  const line = LAST_PAGE_LINES[page.line % LAST_PAGE_LINES.length] ?? LAST_PAGE_LINES[0];
+    return (pageLines[page.line % pageLines.length] ?? '').replace('{url}', addressOf(request, page.next));
+  const line = lastPageLines[page.line % lastPageLines.length] ?? '';
   return line.replace('{thing}', page.thing).replace('{code}', page.code);
 }
 
-/** Pages that the ready pipeline Follow the links walks along. */
+/** Pages for a ready pipeline to walk along. */
 export const demoRoutes = [
   route({
     method: 'get',
