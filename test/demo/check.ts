@@ -106,7 +106,7 @@ export async function checkDemo({ seed, inputs, weights }: DemoCheck): Promise<D
   // The folder's name is the model's id, which the model connection asks for.
   const model = weights === 'random' ? join(mkdtempSync(join(tmpdir(), 'random-weights-')), 'pocket') : POCKET;
   if (weights === 'random') writeRandomCheckpoint({ from: POCKET, to: model, seed });
-  const product = await startProduct({ env: { SWITCHYARD_MODEL: model }, port: 7070 });
+  const product = await startProduct({ env: { SWITCHYARD_MODEL: model } });
   const figures: DemoFigure[] = [];
   try {
     const drawn = await trials(product, { seed, inputs });
