@@ -15,6 +15,7 @@ export async function countingProxy(target: () => string): Promise<CountingProxy
       (answer) => {
         hits.set(url, (hits.get(url) ?? 0) + 1);
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.on('error', () => outgoing.destroy()); // it died while it answered
         answer.pipe(outgoing);
       },
     );

@@ -188,6 +188,7 @@ async function callApi<T>(url: string, call: Call): Promise<T> {
     method: call.method,
     headers: { ...(call.body === undefined ? {} : { 'content-type': 'application/json' }), ...call.headers },
     ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+    signal: AbortSignal.timeout(30_000), // a process that was killed may leave a socket behind that nobody closes
   });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${call.method} ${call.path}: ${answer.status} ${text.slice(0, 500)}`);
