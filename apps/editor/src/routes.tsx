@@ -49,7 +49,7 @@ export type EditorSearch = { readonly node?: string | undefined; readonly run?: 
 const editor = createRoute({
   getParentRoute: () => root,
   path: '/pipelines/$pid',
-  validateSearch: (search: Search): EditorSearch => ({ node: text(search['node']), run: text(search['run']) }),
+  validateSearch: (search: Search): EditorSearch => ({ node: text(search.node), run: text(search.run) }),
   component: lazyRouteComponent(() => import('./pipelines/EditorPage.tsx'), 'EditorPage'),
 });
 
@@ -72,10 +72,10 @@ const run = createRoute({
   getParentRoute: () => root,
   path: '/runs/$rid',
   validateSearch: (search: Search): RunSearch => {
-    const turn = Number(search['turn']);
+    const turn = Number(search.turn);
     return {
-      step: text(search['step']),
-      tab: TABS.find((tab) => tab === search['tab']),
+      step: text(search.step),
+      tab: TABS.find((tab) => tab === search.tab),
       turn: Number.isInteger(turn) && turn > 0 ? turn : undefined,
     };
   },
@@ -86,7 +86,7 @@ const models = createRoute({
   getParentRoute: () => root,
   path: '/settings/models',
   validateSearch: (search: Search): { readonly add?: boolean | undefined } => ({
-    add: search['add'] === true ? true : undefined,
+    add: search.add === true ? true : undefined,
   }),
   component: lazyRouteComponent(() => import('./settings/ModelsPage.tsx'), 'ModelsPage'),
 });

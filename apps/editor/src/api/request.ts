@@ -17,7 +17,7 @@ export class ApiError extends Error {
     this.name = 'ApiError';
     this.status = status;
     this.code = code;
-    this.hint = typeof body['hint'] === 'string' ? body['hint'] : null;
+    this.hint = typeof body.hint === 'string' ? body.hint : null;
     this.body = body;
   }
 }
@@ -73,8 +73,8 @@ function refusal(status: number, text: string): ApiError {
       const body = parsed.error as Record<string, unknown>;
       return new ApiError(
         status,
-        String(body['code'] ?? 'error'),
-        String(body['message'] ?? `The server answered ${status}.`),
+        String(body.code ?? 'error'),
+        String(body.message ?? `The server answered ${status}.`),
         body,
       );
     }

@@ -124,7 +124,7 @@ export async function saveDraft(
 }
 
 async function current(id: string, error: ApiError): Promise<Theirs> {
-  const body = error.body['current'];
+  const body = error.body.current;
   if (typeof body === 'object' && body !== null && 'document' in body && 'version' in body && 'name' in body)
     return body as Theirs;
   const { name, document, version } = await pipeline(id);

@@ -128,7 +128,7 @@ describe('clipboard', () => {
     expect(ids.slice(0, 2)).toEqual(['fetch_2', 'show_2']);
     expect(document.nodes).toHaveLength(5);
     expect(document.edges.slice(2).map((edge) => `${edge.from.node}>${edge.to.node}`)).toEqual(['fetch_2>show_2']);
-    expect(document.nodes[4]?.config['body']).toBe('{{ steps.fetch_2.output }} {{ steps.other.output }}');
+    expect(document.nodes[4]?.config.body).toBe('{{ steps.fetch_2.output }} {{ steps.other.output }}');
     expect(document.nodes[3]?.position).toEqual({ x: 96, y: 192 });
     expect(PipelineDocument.safeParse(document).success).toBe(true);
   });

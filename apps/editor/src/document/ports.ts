@@ -26,7 +26,7 @@ function casePorts(type: NodeTypeEntry, config: Node['config']): readonly Port[]
   const fields = Object.entries(type.config.properties ?? {}).filter(([, schema]) => schema.widget === 'cases');
   const cases = fields.flatMap(([name]) => (Array.isArray(config[name]) ? config[name] : []));
   return cases.flatMap((one) => {
-    const port = typeof one === 'object' && one !== null && !Array.isArray(one) ? one['port'] : null;
+    const port = typeof one === 'object' && one !== null && !Array.isArray(one) ? one.port : null;
     return typeof port === 'string' && port !== '' ? [{ name: port, title: port }] : [];
   });
 }

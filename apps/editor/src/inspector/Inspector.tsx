@@ -56,7 +56,7 @@ function NodeForm({ bench, node }: { readonly bench: Workbench; readonly node: N
           <p className={css.help}>{plainHelp(type.help)}</p>
         )}
         <OtherProblems nodeId={node.id} fields={fields} />
-        {node.type === 'trigger.webhook' ? <WebhookAddress token={node.config['token']} /> : null}
+        {node.type === 'trigger.webhook' ? <WebhookAddress token={node.config.token} /> : null}
         {plain.map(draw)}
         {advanced.length === 0 ? null : (
           <details className={css.more}>

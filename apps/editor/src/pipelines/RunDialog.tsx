@@ -24,7 +24,7 @@ function firstInput(
 ): string {
   const last = localStorage.getItem(keyOf(pipelineId, trigger.id));
   if (last !== null) return last;
-  return JSON.stringify(trigger.config['example'] ?? {}, null, 2);
+  return JSON.stringify(trigger.config.example ?? {}, null, 2);
 }
 
 function problemOf(text: string): string | null {

@@ -31,7 +31,7 @@ function blockOf(token: Token): ReactNode {
     case 'paragraph':
       return <p>{inline(token.tokens)}</p>;
     case 'text':
-      return 'tokens' in token && token.tokens !== undefined ? <>{inline(token.tokens)}</> : token.raw;
+      return 'tokens' in token && token.tokens !== undefined ? inline(token.tokens) : token.raw;
     case 'code':
       return (
         <pre className={turnCss.codeBlock}>
@@ -108,7 +108,7 @@ function inlineOf(token: Token): ReactNode {
       );
     }
     case 'text':
-      return 'tokens' in token && token.tokens !== undefined ? <>{inline(token.tokens)}</> : token.raw;
+      return 'tokens' in token && token.tokens !== undefined ? inline(token.tokens) : token.raw;
     default:
       return token.raw;
   }

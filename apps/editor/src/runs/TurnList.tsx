@@ -1,5 +1,5 @@
 import type { AgentTrace } from '@switchyard/pipeline';
-import { useVirtualizer } from '@tanstack/react-virtual';
+import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
 import { ArrowDown } from 'lucide-react';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { type RunFeed, useFeed } from '../live/run-feed.ts';
@@ -67,33 +67,47 @@ export function TurnList({
         tabIndex={0}
         aria-label="Turns"
       >
-        <div style={{ height: list.getTotalSize(), position: 'relative' }}>
-          {list.getVirtualItems().map(({ index, start, key }) => {
-            const shown = turns[index];
-            return shown === undefined ? null : (
-              <div
-                key={key}
-                data-index={index}
-                ref={list.measureElement}
-                className={turnCss.turnSlot}
-                style={{ transform: `translateY(${start}px)` }}
-              >
-                <TurnCard
-                  turn={shown}
-                  newlyHidden={shown.hidden > (turns[index - 1]?.hidden ?? 0)}
-                  live={live && index === turns.length - 1}
-                  runId={feed.getState().runId}
-                />
-              </div>
-            );
-          })}
-        </div>
+        <DrawnTurns list={list} turns={turns} live={live} runId={feed.getState().runId} />
       </section>
       {live && !follows ? (
         <Button className={turnCss.followButton ?? ''} icon={<ArrowDown size={14} />} onClick={() => setFollows(true)}>
           Follow
         </Button>
       ) : null}
+    </div>
+  );
+}
+
+type DrawnProps = {
+  readonly list: Virtualizer<HTMLDivElement, Element>;
+  readonly turns: AgentTrace['turns'];
+  readonly live: boolean;
+  readonly runId: string;
+};
+
+/** The turns in view, each where its measured height puts it. */
+function DrawnTurns({ list, turns, live, runId }: DrawnProps) {
+  return (
+    <div style={{ height: list.getTotalSize(), position: 'relative' }}>
+      {list.getVirtualItems().map(({ index, start, key }) => {
+        const shown = turns[index];
+        return shown === undefined ? null : (
+          <div
+            key={key}
+            data-index={index}
+            ref={list.measureElement}
+            className={turnCss.turnSlot}
+            style={{ transform: `translateY(${start}px)` }}
+          >
+            <TurnCard
+              turn={shown}
+              newlyHidden={shown.hidden > (turns[index - 1]?.hidden ?? 0)}
+              live={live && index === turns.length - 1}
+              runId={runId}
+            />
+          </div>
+        );
+      })}
     </div>
   );
 }

@@ -37,10 +37,6 @@ export function ConnectionForm({
     event.preventDefault();
     saving.mutate();
   };
-  const text = (name: 'name' | 'baseUrl' | 'modelId') => ({
-    value: input[name],
-    onChange: (value: string) => setInput({ ...input, [name]: value }),
-  });
   return (
     <Dialog
       title={connection === null ? 'Connect a model' : `Edit “${connection.name}”`}
@@ -55,50 +51,7 @@ export function ConnectionForm({
       }
     >
       <form id="connection-form" className={form.group} onSubmit={submit}>
-        <TextRow
-          label="Name"
-          help="How agent steps and API clients call it."
-          placeholder="kimi-k2-thinking"
-          required
-          {...text('name')}
-        />
-        <TextRow
-          label="Base URL"
-          help="Up to and including /v1."
-          placeholder="https://models.example.com/v1"
-          type="url"
-          required
-          {...text('baseUrl')}
-        />
-        <TextRow
-          label="Model id"
-          help="What that server calls the model."
-          placeholder="moonshotai/Kimi-K2-Thinking"
-          required
-          {...text('modelId')}
-        />
-        <TextRow
-          label="API key"
-          help={connection?.hasKey === true ? 'Empty keeps the stored key.' : 'Stored sealed; never shown again.'}
-          placeholder={connection?.hasKey === true ? '••••••••' : ''}
-          type="password"
-          value={input.apiKey ?? ''}
-          onChange={(value) => {
-            const { apiKey: _old, ...rest } = input;
-            setInput(value === '' ? rest : { ...rest, apiKey: value });
-          }}
-        />
-        <label className={form.field}>
-          <span className={form.label}>Dialect</span>
-          <select
-            className={form.input}
-            value={input.dialect}
-            onChange={(event) => setInput({ ...input, dialect: event.target.value === 'kimi' ? 'kimi' : 'openai' })}
-          >
-            <option value="kimi">Kimi K2 (thoughts are sent back)</option>
-            <option value="openai">OpenAI</option>
-          </select>
-        </label>
+        <ConnectionFields input={input} hasKey={connection?.hasKey === true} onChange={setInput} />
         {saving.error === null ? null : (
           <p className={form.problem} role="alert">
             {saving.error.message}
@@ -106,6 +59,67 @@ export function ConnectionForm({
         )}
       </form>
     </Dialog>
+  );
+}
+
+type FieldsProps = {
+  readonly input: ConnectionInput;
+  readonly hasKey: boolean;
+  readonly onChange: (input: ConnectionInput) => void;
+};
+
+function ConnectionFields({ input, hasKey, onChange }: FieldsProps) {
+  const text = (name: 'name' | 'baseUrl' | 'modelId') => ({
+    value: input[name],
+    onChange: (value: string) => onChange({ ...input, [name]: value }),
+  });
+  return (
+    <>
+      <TextRow
+        label="Name"
+        help="How agent steps and API clients call it."
+        placeholder="kimi-k2-thinking"
+        required
+        {...text('name')}
+      />
+      <TextRow
+        label="Base URL"
+        help="Up to and including /v1."
+        placeholder="https://models.example.com/v1"
+        type="url"
+        required
+        {...text('baseUrl')}
+      />
+      <TextRow
+        label="Model id"
+        help="What that server calls the model."
+        placeholder="moonshotai/Kimi-K2-Thinking"
+        required
+        {...text('modelId')}
+      />
+      <TextRow
+        label="API key"
+        help={hasKey ? 'Empty keeps the stored key.' : 'Stored sealed; never shown again.'}
+        placeholder={hasKey ? '••••••••' : ''}
+        type="password"
+        value={input.apiKey ?? ''}
+        onChange={(value) => {
+          const { apiKey: _old, ...rest } = input;
+          onChange(value === '' ? rest : { ...rest, apiKey: value });
+        }}
+      />
+      <label className={form.field}>
+        <span className={form.label}>Dialect</span>
+        <select
+          className={form.input}
+          value={input.dialect}
+          onChange={(event) => onChange({ ...input, dialect: event.target.value === 'kimi' ? 'kimi' : 'openai' })}
+        >
+          <option value="kimi">Kimi K2 (thoughts are sent back)</option>
+          <option value="openai">OpenAI</option>
+        </select>
+      </label>
+    </>
   );
 }
 
