@@ -59,20 +59,13 @@ export async function planAppend(
   const waiting: Opening[] = [];
   let settled: string | null = own.settled;
   while (settled !== null) {
-    const { open, skip, end, stop } = planFrom(graph, draft.state, settled);
+    const { open, skip, end, stop } = plan(graph, draft.state, [settled]);
     draft.add(skip.map((stepKey): NewEvent => ({ stepKey, kind: 'step.skipped', data: {} })));
     waiting.push(...open);
     if (end !== null) return draft.ending(end, stop, waiting);
     settled = await draft.rideNext(waiting);
   }
   return draft.opening(waiting);
-}
-
-/** A failure ends the run for whoever comes after it too, so a state with failures is looked at as a whole. */
-function planFrom(graph: Graph, state: RunState, settled: string): ReturnType<typeof plan> {
-  const failing = state.steps.values().some((step) => step.state === 'failed');
-  const whole = failing ? plan(graph, state) : null;
-  return whole?.end?.kind === 'failed' ? whole : plan(graph, state, [settled]);
 }
 
 /** What a node's config sees in this state. */

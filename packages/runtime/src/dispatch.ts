@@ -58,7 +58,7 @@ export type DispatchOptions = {
   readonly clock: Clock;
   /** What an operator should know; repeated while a queue is down. */
   readonly warn: (message: string) => void;
-  /** Keys in Redis begin with it, `bull` when absent. */
+  /** Keys in Redis begin with it. Absent: a name of this database's own, so that installations can share one Redis. */
   readonly prefix?: string;
 };
 
@@ -70,7 +70,7 @@ export const jobId = (hint: StepHint, ring: number): string =>
 
 /** Opens the queue. On Postgres BullMQ's own tables are made first (schema `bullmq`, under its advisory lock); throws when that fails. */
 export async function openDispatch(options: DispatchOptions): Promise<Dispatch> {
-  const parts = options.redisUrl === undefined ? await onPostgres(options) : onRedis(options, options.redisUrl);
+  const parts = options.redisUrl === undefined ? await onPostgres(options) : await onRedis(options, options.redisUrl);
   parts.queue.on('error', (error) => options.warn(`queue: ${error.message}`));
   return new BullDispatch(parts, options);
 }
@@ -112,12 +112,26 @@ async function onPostgres(options: DispatchOptions): Promise<QueueParts> {
   };
 }
 
-function onRedis(options: DispatchOptions, url: string): QueueParts {
+/** The first migration's id is random, and a copy of the database has another oid beside it. */
+const DATABASE_NAME = `select 'switchyard-' || left(md5((select id from public._prisma_migrations order by started_at limit 1)
+  || (select oid from pg_database where datname = current_database())), 16) as name`;
+
+async function nameOfDatabase({ database }: DispatchOptions): Promise<string> {
+  const pool = database.queuePool();
+  try {
+    const { rows } = await pool.query<{ name: string }>(DATABASE_NAME);
+    return rows[0]?.name ?? 'switchyard';
+  } finally {
+    await pool.end();
+  }
+}
+
+async function onRedis(options: DispatchOptions, url: string): Promise<QueueParts> {
   const quiet = (redis: Redis) => redis.on('error', () => {});
   // A ring must fail at once when Redis is away; a consumer must wait for it.
   const asking = quiet(new Redis(url, { maxRetriesPerRequest: 1, enableOfflineQueue: true }));
   const waiting = quiet(new Redis(url, { maxRetriesPerRequest: null }));
-  const prefix = options.prefix ?? 'bull';
+  const prefix = options.prefix ?? (await nameOfDatabase(options));
   const { Queue, Worker } = withBackend(createRedisBackend);
   return {
     queue: new Queue<StepHint>(QUEUE_NAME, { connection: asking, prefix }),

@@ -187,7 +187,8 @@ describe('abuse', () => {
   it('refuses expressions that are too long or too deep', () => {
     expect(codeOf('1'.repeat(20_000))).toBe('too_large');
     expect(codeOf(`${'('.repeat(2_000)}1${')'.repeat(2_000)}`)).toBe('syntax');
-    expect(codeOf(`${'!'.repeat(9_000)}true`)).toBe('syntax');
+    // the parser's stack or our own limit ends it, whichever is smaller on this Node
+    expect(['syntax', 'too_large']).toContain(codeOf(`${'!'.repeat(9_000)}true`));
   });
 
   it('does the ordinary work of a pipeline within its budget', () => {
