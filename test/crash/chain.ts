@@ -27,7 +27,7 @@ export async function run(args: readonly string[]): Promise<boolean> {
   const [links, seed] = [Number(values.links), Number(values.seed)];
   const target = { url: '' };
   const proxy = await countingProxy(() => target.url);
-  const product = await startProduct({ env: { SWITCHYARD_PUBLIC_URL: proxy.origin } });
+  const product = await startProduct({ env: { SWITCHYARD_PUBLIC_URL: proxy.origin }, embedded: true });
   target.url = `http://127.0.0.1:${product.port}`; // `product.url` is the public one, the proxy itself
   try {
     return await crashChain(product, proxy, { links, seed });

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -67,18 +67,29 @@ const COMMAND: Record<Exclude<Part, 'postgres'>, string> = {
   server: join('server', 'dist', 'main.js'),
 };
 
-/** Starts the built product (`npm run build` first) on free ports with a fresh data folder, or on the one given. */
-export async function startProduct(
-  options: { env?: Record<string, string>; dataDirectory?: string; port?: number } = {},
-): Promise<Product> {
+/** How to start the product. `embedded`: on its own Postgres even where DATABASE_URL names another. */
+export type ProductOptions = {
+  readonly env?: Record<string, string>;
+  readonly port?: number;
+  readonly embedded?: boolean;
+};
+
+/**
+ * Starts the built product (`npm run build` first) on free ports with a fresh data folder. Where DATABASE_URL is set it
+ * runs on a new database of that server, dropped when it stops.
+ */
+export async function startProduct(options: ProductOptions = {}): Promise<Product> {
   const [port, enginePort] = [await freePort(options.port), await freePort()];
+  const { DATABASE_URL: server, ...inherited } = process.env;
+  const external = server === undefined || options.embedded === true ? null : await makeDatabase(server);
   const engineKey = 'engine-key-of-a-test';
-  const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'switchyard-'));
+  const dataDirectory = mkdtempSync(join(tmpdir(), 'switchyard-'));
   const began = Date.now();
   const child = spawn(process.execPath, [join(ROOT, 'apps/standalone/dist/main.js')], {
     cwd: ROOT,
     env: {
-      ...process.env,
+      ...inherited,
+      ...(external === null ? {} : { DATABASE_URL: external.url }),
       SWITCHYARD_PORT: String(port),
       SWITCHYARD_ENGINE_PORT: String(enginePort),
       SWITCHYARD_ENGINE_KEY: engineKey,
@@ -98,8 +109,13 @@ export async function startProduct(
     pids: (part) => findPids(part, child.pid ?? 0, dataDirectory),
     kill: (part) => killPart(part, child.pid ?? 0, dataDirectory),
     api: (method, path, body, headers) => callApi(url, { method, path, body, headers }),
-    database: () => connectOwner(dataDirectory, options.env?.DATABASE_URL),
-    stop: () => stopProduct(child, options.dataDirectory === undefined ? dataDirectory : null),
+    database: () => connectOwner(external?.url ?? readFileSync(join(dataDirectory, 'postgres/url'), 'utf8').trim()),
+    stop: async () => {
+      const code = await stopChild(child);
+      rmSync(dataDirectory, { recursive: true, force: true });
+      await external?.drop();
+      return code;
+    },
   };
 }
 
@@ -119,15 +135,25 @@ function firstUrl(child: ChildProcess): Promise<string> {
   });
 }
 
-function stopProduct(child: ChildProcess, remove: string | null): Promise<number | null> {
+function stopChild(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve) => {
-    child.once('exit', (code) => {
-      if (remove !== null) rmSync(remove, { recursive: true, force: true });
-      resolve(code);
-    });
+    child.once('exit', resolve);
     if (child.exitCode !== null) return resolve(child.exitCode);
     child.kill('SIGINT');
   });
+}
+
+/** A database of its own on a server that somebody runs. */
+async function makeDatabase(server: string): Promise<{ url: string; drop(): Promise<void> }> {
+  const name = `switchyard_product_${randomBytes(6).toString('hex')}`;
+  const run = async (sql: string): Promise<void> => {
+    const client = await connectOwner(server);
+    await client.query(sql).finally(() => client.end());
+  };
+  await run(`create database ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => run(`drop database if exists ${name} with (force)`) };
 }
 
 type ProcessEntry = { pid: number; parent: number; command: string };
@@ -195,8 +221,7 @@ async function callApi<T>(url: string, call: Call): Promise<T> {
   return (text === '' ? undefined : JSON.parse(text)) as T;
 }
 
-async function connectOwner(dataDirectory: string, external: string | undefined): Promise<pg.Client> {
-  const connectionString = external ?? readFileSync(join(dataDirectory, 'postgres/url'), 'utf8').trim();
+async function connectOwner(connectionString: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString });
   client.on('error', () => {}); // a killed server ends the connection; the caller's next query says so
   await client.connect();
