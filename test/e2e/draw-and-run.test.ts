@@ -85,7 +85,7 @@ describe.skipIf(CHROMIUM === null)('in the browser (skipped where no Chromium is
       .first()
       .click();
     await turns.getByTestId('tool-call').getByRole('button').first().click();
-    const shown = await turns.innerText();
+    const shown = await turns.textContent();
 
     const { thought, code, result, answer } = await recorded(product, page);
     expect(answer).toContain('15');
@@ -154,7 +154,7 @@ describe.skipIf(CHROMIUM === null)('in the browser (skipped where no Chromium is
     await page.goto(`${product.url}/runs/${runId}?step=broken`);
     const failure = page.getByRole('alert').filter({ hasText: 'sandbox_error' }).first();
     await failure.waitFor();
-    expect(await failure.innerText()).toMatch(/missing|undefined/);
+    expect(await failure.textContent()).toMatch(/missing|undefined/);
     await page.close();
   }, 120_000);
 });

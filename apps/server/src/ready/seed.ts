@@ -8,6 +8,7 @@ import { seedDocuments } from './documents.ts';
 
 /** A pipeline that a fresh project begins with. It is data: no source of this server knows what it does. */
 export const ReadyPipeline = z.strictObject({ slug: z.string(), name: z.string(), document: PipelineDocument });
+/** As above, parsed. */
 export type ReadyPipeline = z.infer<typeof ReadyPipeline>;
 
 /** Values for `{name}` in the ready pipelines: addresses of this server that an example input holds. */

@@ -34,7 +34,10 @@ describe('schedules', () => {
     const [planned] = (await server.ask('GET', `/api/schedules?pipeline=${id}`)).json.items;
     expect(planned.nextFire).toMatch(/-01-01T11:00:00\.000Z$/);
     expect(planned.next).toHaveLength(10);
-    await server.test.sql(`update schedule set next_fire = date_trunc('second', now()) - interval '3 years' where pipeline_id = $1`, [id]);
+    await server.test.sql(
+      `update schedule set next_fire = date_trunc('second', now()) - interval '3 years' where pipeline_id = $1`,
+      [id],
+    );
     await Promise.all([1, 2, 3].map(() => tick(server.serving.services)));
     const runs = await eventually('the firing', async () => {
       const { json } = await server.ask('GET', `/api/runs?pipeline=${id}`);
