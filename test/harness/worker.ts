@@ -34,6 +34,7 @@ export async function startWorkerOn(url: string, allow: readonly AllowedPlace[] 
       sandbox,
       models: modelsOf({ connections: database.catalog.connections, http: models.http, clock: systemClock }),
       documents: database.catalog.documents,
+      credentials: database.catalog.credentials,
     },
   });
   return async () => {

@@ -69,7 +69,13 @@ export function draw(drawing: Drawing): PipelineDocument {
 /** Opens a workshop; `close` it. */
 export async function openWorkshop(backEnd: BackEnd): Promise<Workshop> {
   const test = await createTestDatabase();
-  const database = await openDatabase({ url: test.url, applicationName: 'runtime test', maxConnections: 12 });
+  const secretKey = Buffer.alloc(32, 7);
+  const database = await openDatabase({
+    url: test.url,
+    applicationName: 'runtime test',
+    maxConnections: 12,
+    secretKey,
+  });
   return new Workshop(backEnd, {
     test,
     database,
@@ -170,6 +176,7 @@ export class Workshop {
           clock: systemClock,
         }),
         documents: this.database.catalog.documents,
+        credentials: this.database.catalog.credentials,
       },
     });
     this.#workers.push(worker);

@@ -4,6 +4,7 @@ import type { AnyRoute } from './http/route.ts';
 import { modelRoutes } from './models/routes.ts';
 import { openApiRoute } from './openapi.ts';
 import { connectionRoutes } from './routes/connections.ts';
+import { credentialRoutes } from './routes/credentials.ts';
 import { installationRoutes } from './routes/installation.ts';
 import { pipelineRoutes } from './routes/pipelines.ts';
 import { runRoutes } from './routes/runs.ts';
@@ -15,6 +16,7 @@ const LISTED: readonly AnyRoute[] = [
   ...runRoutes,
   ...streamRoutes,
   ...connectionRoutes,
+  ...credentialRoutes,
   ...modelRoutes,
   ...hookRoutes,
   ...demoRoutes,

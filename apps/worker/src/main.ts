@@ -58,6 +58,7 @@ async function main(config: Config): Promise<void> {
       sandbox,
       models: modelsOf({ connections: catalog.connections, http: modelHttp.http, clock }),
       documents: catalog.documents,
+      credentials: catalog.credentials,
     },
   });
   const stop = async (): Promise<void> => {

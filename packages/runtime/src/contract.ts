@@ -23,6 +23,11 @@ export interface DocumentSearch {
   search(query: string, limit: number): Promise<readonly DocumentHit[]>;
 }
 
+/** Opens a named secret of the project; null where there is none. Its value never leaves the request it is for. */
+export interface CredentialStore {
+  get(name: string): Promise<Json | null>;
+}
+
 /** The world as nodes reach it. One set for the whole worker. */
 export type NodePorts = {
   readonly clock: Clock;
@@ -32,6 +37,7 @@ export type NodePorts = {
   readonly sandbox: Sandbox;
   readonly models: Models;
   readonly documents: DocumentSearch;
+  readonly credentials: CredentialStore;
 };
 
 /** The step's own part of the journal, for nodes that write while they work. */

@@ -93,11 +93,13 @@ describe.each(BACK_ENDS)('pipelines with the queue on %s', (backEnd) => {
   let site: Server;
   let origin: string;
 
+  const seen: unknown[] = [];
   beforeAll(async () => {
     shop = await openWorkshop(backEnd);
     site = createServer((request, response) => {
       response.statusCode = request.url === '/missing' ? 404 : 200;
       response.setHeader('content-type', 'application/json');
+      seen.push(request.headers['x-order-key']);
       response.end(JSON.stringify({ path: request.url, method: request.method }));
     });
     await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
@@ -170,6 +172,37 @@ describe.each(BACK_ENDS)('pipelines with the queue on %s', (backEnd) => {
     const events = await shop.events(run);
     expect(outputOf(events)).toEqual({ inline: ['/orders/7', 'http_status'] });
     expect(kindsOf(events, 'unreached')).toEqual(['step.skipped']);
+  });
+
+  test('http: a credential goes to its own host, to no other, and into no event', async () => {
+    await shop.worker({ allow: [{ origin, pathPrefix: '/' }] });
+    const secret = 'canary-b2a1';
+    const { credentials } = shop.database.catalog;
+    await credentials.set('orders', { header: 'X-Order-Key', value: secret, hosts: [new URL(origin).host] });
+    await credentials.set('elsewhere', { header: 'X-Order-Key', value: secret, hosts: ['api.example.com'] });
+    const call = (id: string, credential: string) => ({
+      id,
+      type: 'http',
+      config: { url: `${origin}/orders`, credential },
+      onError: 'port',
+    });
+    seen.length = 0;
+    const run = await shop.start(
+      draw({
+        nodes: [
+          start,
+          call('right', 'orders'),
+          call('wrong', 'elsewhere'),
+          call('none', 'missing'),
+          transform('codes', '[steps.wrong.error.code, steps.none.error.code]'),
+        ],
+        edges: ['start > right', 'right > wrong', 'wrong.error > none', 'none.error > codes'],
+      }),
+    );
+    const events = await shop.events(run);
+    expect(outputOf(events)).toEqual({ inline: ['credential_host', 'unknown_credential'] });
+    expect(seen).toEqual([secret]);
+    expect(JSON.stringify(events)).not.toContain(secret);
   });
 
   test('http: the outbound client refuses what is not allowed', async () => {

@@ -205,6 +205,24 @@ export const testConnection = (
 export const makeDefault = (id: string): Promise<unknown> =>
   request(`/api/connections/${id}/default`, { method: 'POST', body: {} });
 
+/** A stored secret by name; its value never comes back. */
+export type StoredCredential = { readonly id: string; readonly name: string; readonly createdAt: string };
+
+/** A secret as a person enters it: one header, for these hosts alone. */
+export type CredentialInput = { readonly header: string; readonly value: string; readonly hosts: readonly string[] };
+
+/** Credentials by name. */
+export const credentials = async (): Promise<readonly StoredCredential[]> =>
+  listIn<StoredCredential>(await request('/api/credentials'));
+
+/** Stores a credential, or replaces its value. */
+export const saveCredential = (name: string, body: CredentialInput): Promise<null> =>
+  request(`/api/credentials/${encodeURIComponent(name)}`, { method: 'PUT', body });
+
+/** Removes a credential; steps that name it fail from then on. */
+export const deleteCredential = (name: string): Promise<null> =>
+  request(`/api/credentials/${encodeURIComponent(name)}`, { method: 'DELETE' });
+
 /** API keys without their secrets. */
 export const apiKeys = async (): Promise<readonly ApiKey[]> => listIn<ApiKey>(await request('/api/keys'));
 

@@ -11,6 +11,7 @@ import { CopyButton } from '../ui/CopyButton.tsx';
 import { Dialog } from '../ui/Dialog.tsx';
 import { Trouble } from '../ui/Empty.tsx';
 import { notifyError } from '../ui/notices.tsx';
+import { CredentialList } from './CredentialList.tsx';
 import css from './settings.module.css';
 import { LANGUAGES, type Language, snippet } from './snippet.ts';
 
@@ -34,6 +35,7 @@ export function KeysPage() {
         {me.error === null ? null : <Trouble error={me.error} retry={() => void me.refetch()} />}
         {me.data === undefined ? null : <Endpoints localKey={me.data.key} />}
         <KeyList />
+        <CredentialList />
       </div>
     </div>
   );

@@ -165,3 +165,19 @@ describe('demo pages', () => {
     expect((await server.ask('GET', '/demo/start?links=513')).status).toBe(400);
   });
 });
+
+describe('credentials', () => {
+  it('are stored by name, and their values never come back', async () => {
+    const body = { header: 'X-Key', value: 'canary-77f0', hosts: ['api.example.com'] };
+    expect((await server.ask('PUT', '/api/credentials/orders', { body })).status).toBe(204);
+    const list = await server.ask('GET', '/api/credentials');
+    expect(list.json.items.map((row: { name: string }) => row.name)).toEqual(['orders']);
+    expect(list.text).not.toContain('canary');
+    const rows = await server.test.sql('select * from credential', []);
+    expect(JSON.stringify(rows)).not.toContain('canary');
+    const bad = await server.ask('PUT', '/api/credentials/orders', { body: { ...body, hosts: ['https://x/'] } });
+    expect([bad.status, bad.json.error.code]).toEqual([400, 'invalid_request']);
+    expect((await server.ask('DELETE', '/api/credentials/orders')).status).toBe(204);
+    expect((await server.ask('DELETE', '/api/credentials/orders')).status).toBe(404);
+  });
+});

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { field, workNode } from '../node-type.ts';
 
+const SECRET_HEADERS = /^(authorization|proxy-authorization|cookie|x-api-key|x-auth-token)$/i;
+
+/** A header that proves somebody, written out. One made from run data (`{{ … }}`) is the caller's own. */
+const holdsSecret = ([name, value]: readonly [string, string]): boolean =>
+  SECRET_HEADERS.test(name) && !value.includes('{{');
+
 /** One HTTP request. `once` because a repeated POST may act twice. */
 export const http = workNode({
   id: 'http',
@@ -30,6 +36,10 @@ export const http = workNode({
       ),
     headers: z
       .record(z.string().max(256), z.string().max(8192))
+      .refine(
+        (headers) => !Object.entries(headers).some(holdsSecret),
+        'a secret does not belong in a pipeline: store it as a credential and name that below',
+      )
       .default({})
       .meta(
         field('Headers', 'Sent with the request.', { widget: 'headers', examples: [{ accept: 'application/json' }] }),
@@ -42,6 +52,18 @@ export const http = workNode({
           widget: 'json',
           examples: [{ total: '{{ steps.sum.output }}' }],
         }),
+      ),
+    credential: z
+      .string()
+      .min(1)
+      .max(120)
+      .optional()
+      .meta(
+        field(
+          'Credential',
+          'Name of a stored credential. Its header is added when the request is sent, to the hosts it is bound to.',
+          { widget: 'text', examples: ['orders-api'] },
+        ),
       ),
     timeoutSeconds: z
       .number()

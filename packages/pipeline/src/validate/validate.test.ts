@@ -86,6 +86,12 @@ describe('each problem is named with its place', () => {
       { code: 'unknown_field', node: 'a', path: ['methd'], hint: 'Did you mean "method"?' },
     ],
     [
+      'a secret written out',
+      [trigger, { id: 'a', type: 'http', config: { url: 'https://x', headers: { Authorization: 'Bearer abc' } } }],
+      [link('t', 'a')],
+      { code: 'invalid_field', node: 'a', path: ['headers'] },
+    ],
+    [
       'two nodes of one id',
       [trigger, transform('a', '1'), transform('a', '2')],
       [link('t', 'a')],

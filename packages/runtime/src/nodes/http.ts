@@ -9,6 +9,7 @@ const Config = z.object({
   url: z.string(),
   headers: z.record(z.string(), z.string()),
   body: Json.optional(),
+  credential: z.string().optional(),
   timeoutSeconds: z.number(),
   failOnStatus: z.boolean(),
 });
@@ -25,7 +26,11 @@ export async function runHttp(context: NodeContext): Promise<NodeOutcome> {
   const response = await context.ports.http.send({
     method: config.method,
     url: config.url,
-    headers: { ...(body?.json ? { 'content-type': 'application/json' } : {}), ...lowerNames(config.headers) },
+    headers: {
+      ...(body?.json ? { 'content-type': 'application/json' } : {}),
+      ...lowerNames(config.headers),
+      ...(await secretHeader(context, config)),
+    },
     ...(body === null ? {} : { body: body.text }),
     timeoutMs: config.timeoutSeconds * 1_000,
     signal: context.signal,
@@ -35,6 +40,29 @@ export async function runHttp(context: NodeContext): Promise<NodeOutcome> {
     output: { status: response.status, headers: { ...response.headers }, body: bodyValue(response) },
     ports: ['out'],
   };
+}
+
+/** A stored credential: one header, for these hosts alone. */
+const Credential = z.object({ header: z.string(), value: z.string(), hosts: z.array(z.string()) });
+
+/** The credential's header, opened here and nowhere else. `unknown_credential`, `credential_host` (never retried). */
+async function secretHeader(
+  { ports }: NodeContext,
+  { credential, url }: z.infer<typeof Config>,
+): Promise<Record<string, string>> {
+  if (credential === undefined) return {};
+  const stored = Credential.safeParse(await ports.credentials.get(credential));
+  if (!stored.success)
+    throw new TerminalError('unknown_credential', `There is no credential "${credential}".`, {
+      hint: 'Store it under Settings, or correct the name in the node.',
+    });
+  const { header, value, hosts } = stored.data;
+  const { host } = new URL(url);
+  if (!hosts.includes(host))
+    throw new TerminalError('credential_host', `The credential "${credential}" is not for ${host}.`, {
+      hint: `It is bound to ${hosts.join(', ')}.`,
+    });
+  return { [header.toLowerCase()]: value };
 }
 
 /** A worker died with the request in hand: whether it arrived is not known, so only what may be repeated is. */
