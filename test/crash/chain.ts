@@ -14,7 +14,7 @@ import { type CountingProxy, countingProxy } from './proxy.ts';
 
 type Moment = 'inside a model turn' | 'between intent and result' | 'anywhere';
 type Plan = { readonly part: Part; readonly turn: number; readonly moment: Moment };
-type Hit = Plan & { readonly seq: number; readonly lastKind: string; readonly pid: number };
+type Hit = Plan & { readonly seq: number; readonly lastKind: string; readonly pid: number; readonly at: number };
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -115,14 +115,23 @@ async function strikeAt(
     if (server === undefined) throw new Error('no server to hold the page back');
     process.kill(server, 'SIGSTOP'); // the page is not answered, so the intent stays without result
     try {
-      const last = await wait('tool.started');
-      return { ...plan, seq: last.seq, lastKind: last.kind, pid: product.kill(plan.part) };
+      const last = await heldBack(wait, () => lastEvent(database, runId));
+      return { ...plan, seq: last.seq, lastKind: last.kind, pid: product.kill(plan.part), at: Date.now() };
     } finally {
       process.kill(server, 'SIGCONT');
     }
   }
   const last = plan.moment === 'inside a model turn' ? await wait('turn.started') : await lastEvent(database, runId);
-  return { ...plan, seq: last.seq, lastKind: last.kind, pid: product.kill(plan.part) };
+  return { ...plan, seq: last.seq, lastKind: last.kind, pid: product.kill(plan.part), at: Date.now() };
+}
+
+/** An intent that stays the last event: one whose page was answered before the server stopped does not count. */
+async function heldBack(wait: (kind: string) => Promise<Last>, look: () => Promise<Last>): Promise<Last> {
+  for (;;) {
+    const last = await wait('tool.started');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    if (ENDS.has(last.kind) || (await look()).seq === last.seq) return last;
+  }
 }
 
 function report(
@@ -144,17 +153,7 @@ function report(
     problems.push(
       `${repeated.length} pages were answered more often than asked for: ${repeated.slice(0, 3).join(' ')}`,
     );
-  for (const hit of hits) {
-    const next = events.find((event) => event.seq === hit.seq + 1);
-    if (hit.moment === 'inside a model turn' && hit.lastKind !== 'turn.started')
-      problems.push(`the engine was not inside a turn: it died after ${hit.lastKind}`);
-    if (
-      hit.moment === 'between intent and result' &&
-      next?.kind === 'tool.finished' &&
-      next.epoch === epochAt(events, hit.seq)
-    )
-      problems.push(`the worker had its result: seq ${next.seq} is of the lease that died`);
-  }
+  problems.push(...hits.flatMap((hit) => missed(hit, events)));
   if (hits.length < 4) problems.push(`only ${hits.length} of 4 processes were killed before the run ended`);
   const crashes = events.filter((event) => event.kind === 'step.started').map((event) => event.data.crashes);
   for (const problem of problems) say(`violation: ${problem}`);
@@ -167,6 +166,24 @@ function report(
 
 const epochAt = (events: readonly JournalEvent[], seq: number): number | null =>
   events.find((event) => event.seq === seq)?.epoch ?? null;
+
+/** What shows that a kill did not hit the moment it was meant for: what it should have cut off came after all. */
+function missed(hit: Hit, events: readonly JournalEvent[]): string[] {
+  const next = events.find((event) => event.seq === hit.seq + 1);
+  switch (hit.moment) {
+    case 'inside a model turn':
+      // one machine, one clock: the next event must have come after the kill
+      return hit.lastKind === 'turn.started' && next && Date.parse(next.at) > hit.at
+        ? []
+        : [`the engine was not inside a turn: ${hit.lastKind} at seq ${hit.seq}, then ${next?.kind}`];
+    case 'between intent and result':
+      return next?.kind === 'tool.finished' && next.epoch === epochAt(events, hit.seq)
+        ? [`the worker had its result: seq ${next.seq} is of the lease that died`]
+        : [];
+    case 'anywhere':
+      return [];
+  }
+}
 
 /** Pages answered more often than the journal has calls for them. */
 function repeatedPages(events: readonly JournalEvent[], answered: ReadonlyMap<string, number>): string[] {
