@@ -31,6 +31,7 @@ describe('fieldsOf', () => {
       'url:text',
       'headers:record',
       'body:json',
+      'credential:text',
       'timeoutSeconds:number',
       'failOnStatus:switch',
     ]);
