@@ -35,6 +35,7 @@ export const triggerWebhook = pureNode({
       ),
     deadlineSeconds: z
       .number()
+      .int()
       .positive()
       .max(600)
       .default(30)
