@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import {
   type Database,
+  packJson,
   type RevisionRow,
   type StartRunAnswer,
   type StartRunRequest,
@@ -10,7 +10,6 @@ import {
   compileGraph,
   type EventBody,
   type Graph,
-  INLINE_LIMIT,
   type Json,
   planStart,
   runOutputValue,
@@ -55,7 +54,7 @@ export function graphOf(revision: Pick<RevisionRow, 'document'>): Graph {
 }
 
 function startRequest(projectId: string, order: StartOrder, now: number): StartRunRequest {
-  const { stored, blobs } = pack(order.input);
+  const { stored, blob } = packJson(order.input);
   const { id, number, hash, pipelineId } = order.revision;
   const started: Started = {
     kind: 'run.started',
@@ -73,37 +72,31 @@ function startRequest(projectId: string, order: StartOrder, now: number): StartR
     started,
     events: [...start.events, ...end.events],
     open: start.open.map(({ key }) => key),
-    blobs,
+    blobs: [...(blob ? [blob] : []), ...end.blobs],
     ...(end.state ? { runState: end.state } : {}),
   };
 }
 
-/** A pipeline that is a trigger alone ends where it starts. */
-function endOf(
-  end: ReturnType<typeof planStart>['end'],
-  input: Json,
-): { events: StartRunRequest['events']; state: 'succeeded' | 'failed' | null } {
-  if (end === null || end.kind === 'cancelled') return { events: [], state: null };
-  if (end.kind === 'failed')
-    return { events: [{ kind: 'run.failed', stepKey: null, data: { failure: end.failure } }], state: 'failed' };
-  const output =
-    end.output === null
-      ? null
-      : 'leaves' in end.output
-        ? { inline: runOutputValue(end.output, (value) => ('inline' in value ? value.inline : input)) }
-        : end.output;
-  return { events: [{ kind: 'run.succeeded', stepKey: null, data: { output } }], state: 'succeeded' };
-}
+type Ending = Pick<StartRunRequest, 'events'> & {
+  readonly state: 'succeeded' | 'failed' | null;
+  readonly blobs: NonNullable<StartRunRequest['blobs']>;
+};
 
-/** Small values stay in their event, large ones become a blob that travels with it. */
-function pack(value: Json): { readonly stored: StoredValue; readonly blobs: NonNullable<StartRunRequest['blobs']> } {
-  const text = JSON.stringify(value);
-  const bytes = Buffer.from(text);
-  if (bytes.length <= INLINE_LIMIT) return { stored: { inline: value }, blobs: [] };
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  const mediaType = 'application/json';
+/** A pipeline that is a trigger alone ends where it starts. */
+function endOf(end: ReturnType<typeof planStart>['end'], input: Json): Ending {
+  if (end === null || end.kind === 'cancelled') return { events: [], state: null, blobs: [] };
+  if (end.kind === 'failed') {
+    const { failure } = end;
+    return { events: [{ kind: 'run.failed', stepKey: null, data: { failure } }], state: 'failed', blobs: [] };
+  }
+  const load = (value: StoredValue): Json => ('inline' in value ? value.inline : input);
+  const packed =
+    end.output !== null && 'leaves' in end.output
+      ? packJson(runOutputValue(end.output, load))
+      : { stored: end.output, blob: null };
   return {
-    stored: { blob: { sha256, bytes: bytes.length, mediaType, head: text.slice(0, 512), tail: text.slice(-512) } },
-    blobs: [{ sha256, mediaType, bytes }],
+    events: [{ kind: 'run.succeeded', stepKey: null, data: { output: packed.stored } }],
+    state: 'succeeded',
+    blobs: packed.blob ? [packed.blob] : [],
   };
 }

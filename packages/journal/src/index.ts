@@ -63,4 +63,5 @@ export type { InvariantFinding } from './invariants.ts';
 export { checkInvariants } from './invariants.ts';
 export type { MigrateAnswer } from './migrate.ts';
 export { migrate } from './migrate.ts';
+export { type Packed, packJson, packText } from './pack.ts';
 export { uuidV7 } from './uuid.ts';

@@ -1,4 +1,5 @@
 import type { AppendRequest, BlobContent, LiveStep, RunRowState } from '@switchyard/journal';
+import { packJson } from '@switchyard/journal';
 import {
   type End,
   evaluatePure,
@@ -17,7 +18,7 @@ import {
   scopeOf,
   valuesNeeded,
 } from '@switchyard/pipeline';
-import { packJson, type ValueReader } from './values.ts';
+import type { ValueReader } from './values.ts';
 
 /*
  * What follows from a step's end, all of it for one append: skips of dead branches, the chain of pure steps that became

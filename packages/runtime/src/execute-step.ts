@@ -1,4 +1,5 @@
 import type { ClaimAnswer, Journal, StepHint } from '@switchyard/journal';
+import { packJson } from '@switchyard/journal';
 import { type Node, nodeOfStep, nodeType, type RunState } from '@switchyard/pipeline';
 import { pureEvents } from './advance-run.ts';
 import { failureOf, LeaseLost, StepError, StopRequested, WaitRequested } from './errors.ts';
@@ -8,7 +9,6 @@ import type { CachedRun } from './run-cache.ts';
 import { type HeldTask, type NodeEnd, runNode } from './run-node.ts';
 import { type Body, type OwnEnd, type SettlingParts, settleStep } from './settle-step.ts';
 import { StepWriter } from './step-writer.ts';
-import { packJson } from './values.ts';
 
 /*
  * From a hint to the journal:

@@ -1,10 +1,11 @@
 import type { AgentEvent } from '@switchyard/agent';
 import type { AppendAnswer, AppendRequest, BlobContent, Journal, Speaker } from '@switchyard/journal';
+import { packText } from '@switchyard/journal';
 import type { JournalEvent, NewEvent, StoredValue } from '@switchyard/pipeline';
 import type { StepJournal } from './contract.ts';
 import { LeaseLost, StopRequested } from './errors.ts';
 import type { Holding } from './held-steps.ts';
-import { packText, type ValueReader } from './values.ts';
+import type { ValueReader } from './values.ts';
 
 /** Where a step writes. */
 export type StepWriterParts = { readonly journal: Journal; readonly values: ValueReader; readonly worker: number };
