@@ -35,7 +35,7 @@ export type Product = {
 
 /**
  * A TCP port that was free a moment ago: the one wished for, else one of four digits like the product's own. Pocket
- * copies addresses and never saw longer ports in training (measured: on an ephemeral port it errs every few dozen links).
+ * copies addresses and never saw longer ports in training.
  */
 export const freePort = (wish: number = randomInt(7100, 8000), triesLeft = 50): Promise<number> =>
   new Promise((resolve, reject) => {

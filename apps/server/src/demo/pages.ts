@@ -7,7 +7,7 @@ import wordings from '../../ready/pages.json' with { type: 'json' };
  * i - 1, the last one has no links left. So a chain of any length outlives restarts and needs no memory.
  *
  * Numbers have three different digits in which no two neighbours stand side by side in the port or in 127: the model in
- * the box copies such addresses best (0 wrong of 850; four digits: 8 of 850; 707 beside port 7070 ran away).
+ * the box copies such addresses best: four digits go wrong far more often, and 707 beside port 7070 ran away.
  */
 
 /** Pages that a chain of each class of chains has room for, and the class's share of all pages. Short chains are many, long ones few. */
