@@ -1,11 +1,12 @@
 import type { JournalEvent } from '@switchyard/pipeline';
 import type { RunSummary } from '../api/resources.ts';
-import { later } from '../system.ts';
+import { every, later } from '../system.ts';
 import { streamUrl, type Topic } from './cursor.ts';
+import { takeSlot } from './stream-slot.ts';
 
 /*
- * ONE EventSource per tab, whatever is on screen: browsers allow six connections per host on plain HTTP, and each stream
- * holds one. A hidden tab lets its stream go after a while and catches up when it is seen again, so the eighth tab loads.
+ * ONE EventSource per tab, whatever is on screen, and few per browser (see stream-slot.ts): a tab without a place for one
+ * asks every few seconds. A hidden tab lets its stream and its place go after a while and catches up when it is seen again.
  */
 
 /** Follows one run: batches as they come, and `resumed` when something may have been missed. */
@@ -21,10 +22,15 @@ export type RunsFollower = { readonly changed: (rows: readonly RunSummary[]) => 
 
 const HIDDEN_MS = 15_000;
 const RETRY_MS = 2_000;
+/** How often a tab without a stream asks. */
+const ASK_MS = 2_000;
 
 const runFollowers = new Set<RunFollower>();
 const runsFollowers = new Set<RunsFollower>();
 let source: EventSource | null = null;
+/** `giveBack` ends holding or waiting for a place; while it is waited for, `stopAsking` is set. */
+let place: { readonly giveBack: () => void; readonly held: boolean } | null = null;
+let stopAsking: (() => void) | null = null;
 let cancelOpening: (() => void) | null = null;
 let cancelHiding: (() => void) | null = null;
 
@@ -43,6 +49,29 @@ function close(): void {
   source = null;
 }
 
+/** Nothing to follow, or nobody looks: the place is another tab's. */
+function leave(): void {
+  close();
+  stopAsking?.();
+  stopAsking = null;
+  place?.giveBack();
+  place = null;
+}
+
+/** Waits for a place for a stream, and asks meanwhile. */
+function waitForPlace(): void {
+  let held = false;
+  const giveBack = takeSlot(() => {
+    held = true;
+    stopAsking?.();
+    stopAsking = null;
+    if (place !== null) place = { giveBack: place.giveBack, held };
+    reopen();
+  });
+  place = { giveBack, held };
+  if (!held) stopAsking = every(resumeAll, ASK_MS);
+}
+
 /** Opens the stream anew for the present topics, soon: several changes in one moment are one reconnect. */
 function reopen(ms = 0): void {
   cancelOpening?.();
@@ -52,7 +81,9 @@ function reopen(ms = 0): void {
 function open(): void {
   close();
   const wanted = topics();
-  if (wanted.length === 0 || document.visibilityState === 'hidden') return;
+  if (wanted.length === 0 || document.visibilityState === 'hidden') return leave();
+  if (place === null) waitForPlace();
+  if (place?.held !== true) return;
   const opened = new EventSource(streamUrl(wanted));
   let first = true;
   source = opened;
@@ -80,7 +111,7 @@ document.addEventListener('visibilitychange', () => {
   cancelHiding?.();
   cancelHiding = null;
   if (document.visibilityState === 'hidden') {
-    cancelHiding = later(close, HIDDEN_MS);
+    cancelHiding = later(leave, HIDDEN_MS);
     return;
   }
   resumeAll();
