@@ -134,7 +134,7 @@ describe.skipIf(CHROMIUM === null)('in the browser (skipped where no Chromium is
       tab.on('requestfailed', (request) => streams.delete(request));
       tabs.push(tab);
       await tab.goto(`${product.url}/runs`);
-      await tab.getByRole('heading', { name: 'Runs' }).waitFor();
+      await tab.getByRole('heading', { name: 'Runs', exact: true }).waitFor();
     }
     await expect.poll(() => streams.size).toBe(4); // browsers allow six connections, and two must stay free
     const input = { body: { message: 'The river service is down' } };
