@@ -66,6 +66,10 @@ const runEvents = [
     }),
     input: StoredValue,
     revision: z.strictObject({ id: z.string(), number: z.number().int().nullable(), hash: z.string() }),
+    /** The step that called this run and waits for its end. `depth` counts callers above it. */
+    parent: z.strictObject({ run: z.string(), step: z.string(), depth: z.number().int() }).optional(),
+    /** The run whose finished steps were copied: their events follow this one. */
+    retryOf: z.strictObject({ run: z.string(), from: z.array(z.string()) }).optional(),
   }),
   kind('run.paused', { by: z.string() }),
   kind('run.resumed', { by: z.string() }),
@@ -84,8 +88,10 @@ const stepEvents = [
     after: z.enum(['worker_lost', 'wait', 'retry']).optional(),
   }),
   kind('step.waiting', {
-    reason: z.enum(['time', 'webhook', 'approval', 'child', 'decision']),
+    reason: z.enum(['time', 'webhook', 'approval', 'child', 'decision', 'paused']),
     until: z.string().optional(),
+    /** With `child`: the run that is waited for. */
+    child: z.string().optional(),
   }),
   kind('step.woken', { by: z.string().optional(), value: StoredValue.optional() }),
   kind('step.retrying', { failure: Failure, attempt: z.number().int(), dueInMs: z.number().int() }),
@@ -93,6 +99,21 @@ const stepEvents = [
   kind('step.failed', { failure: Failure, continues: z.boolean().optional() }),
   kind('step.skipped', {}),
   kind('step.cancelled', {}),
+] as const;
+
+/*
+ * A loop runs its body once per item, each in a scope of its own: steps of iteration 3 of loop `each` are `each[3]/NODE`.
+ * Both kinds stand under the loop's own step key.
+ */
+const loopEvents = [
+  kind('loop.started', {
+    items: StoredValue,
+    count: z.number().int(),
+    concurrency: z.number().int(),
+    onItemError: z.enum(['fail', 'continue']),
+  }),
+  kind('iteration.started', { index: z.number().int() }),
+  kind('iteration.finished', { index: z.number().int(), output: StoredValue.nullable(), failure: Failure.optional() }),
 ] as const;
 
 const agentEvents = [
@@ -143,7 +164,7 @@ const agentEvents = [
 ] as const;
 
 /** What is written: a kind and its data. The journal adds run, seq, step, epoch, n and time. */
-export const EventBody = z.discriminatedUnion('kind', [...runEvents, ...stepEvents, ...agentEvents]);
+export const EventBody = z.discriminatedUnion('kind', [...runEvents, ...stepEvents, ...loopEvents, ...agentEvents]);
 /** One past-tense fact: a kind and its data. */
 export type EventBody = z.infer<typeof EventBody>;
 /** The name of a kind of event. */
@@ -175,4 +196,4 @@ export type RunEvent = EventBody & {
 export const EVENT_KINDS: readonly EventKind[] = EventBody.options.map((option) => option.shape.kind.value);
 
 /** Kinds the planner must know of; the others are read by the step that wrote them. */
-export const isStructural = (kind: EventKind): boolean => /^(run|step|approval)\./.test(kind);
+export const isStructural = (kind: EventKind): boolean => /^(run|step|approval|loop|iteration)\./.test(kind);

@@ -1,7 +1,7 @@
 export { type AgentSummary, type CallState, type CallSummary, emptyAgent } from './agent-summary.ts';
 export { type AgentTrace, emptyTrace, foldAgent, type TracedCall, type TracedTurn } from './agent-trace.ts';
 export { type CatalogueEntry, type CatalogueFunction, documentJsonSchema, nodeTypeCatalogue } from './catalogue.ts';
-export { Edge, ElementId, Node, Note, PipelineDocument, RetryPolicy } from './document.ts';
+export { Edge, ElementId, Node, Note, PipelineDocument, RetryPolicy, Settings, StepLimit } from './document.ts';
 export { evaluatePure } from './evaluate-pure.ts';
 export {
   EVENT_KINDS,
