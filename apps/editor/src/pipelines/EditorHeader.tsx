@@ -1,19 +1,20 @@
 import type { Problem } from '@switchyard/pipeline';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { ChevronRight, CircleX, History, Play, TriangleAlert } from 'lucide-react';
+import { ChevronRight, CircleX, History, Play, SlidersHorizontal, TriangleAlert } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { pipeline, publish, revision, startRun } from '../api/resources.ts';
 import { nameOf, reveal, type Workbench } from '../canvas/actions.ts';
 import { useProblems } from '../canvas/surroundings.ts';
 import { useDraftPart } from '../document/draft-store.ts';
 import { sameDocument } from '../document/edits.ts';
-import { Button } from '../ui/Button.tsx';
+import { Button, IconButton } from '../ui/Button.tsx';
 import { notify, notifyError } from '../ui/notices.tsx';
 import css from './editor.module.css';
 import { ProblemsDialog } from './ProblemsDialog.tsx';
 import { RunDialog } from './RunDialog.tsx';
 import { SaveMark } from './SaveMark.tsx';
+import { SettingsDialog } from './SettingsDialog.tsx';
 import type { EditorDialogs } from './use-editor-shortcuts.tsx';
 
 /** Name, where saving and publishing stand, problems, and the two things a pipeline is for: publish and run. */
@@ -47,10 +48,23 @@ export function EditorHeader({ bench, dialogs }: { readonly bench: Workbench; re
         <Link to="/pipelines/$pid/runs" params={{ pid: pipelineId }} className={css.plainLink}>
           <History size={14} aria-hidden /> Runs
         </Link>
+        <SettingsButton bench={bench} />
         <PublishButton bench={bench} />
         <RunButton bench={bench} asked={dialogs.runAsked} />
       </div>
     </header>
+  );
+}
+
+function SettingsButton({ bench }: { readonly bench: Workbench }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      <IconButton label="Pipeline settings" onClick={() => setOpen(true)}>
+        <SlidersHorizontal size={15} />
+      </IconButton>
+      {open ? <SettingsDialog bench={bench} onClose={() => setOpen(false)} /> : null}
+    </>
   );
 }
 
