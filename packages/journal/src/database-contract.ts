@@ -1,7 +1,7 @@
 import type { EventBody, JournalEvent } from '@switchyard/pipeline';
 import type { Pool } from 'pg';
 import type { Catalog } from './catalog/contract.ts';
-import type { Journal, RunRowState, StepHint, WorkerSession } from './contract.ts';
+import type { BlobContent, Journal, RunRowState, StepHint, StepRowState, WorkerSession } from './contract.ts';
 
 /** What a process opens: the journal, the catalogue and the bells between processes. */
 export type DatabaseOptions = {
@@ -35,17 +35,63 @@ export interface Follower {
   watch(listener: (runId: string, seq: number) => void): Subscription;
 }
 
-/** What the cancel met. `state` is the run's after it; `cancelling` lists the runs (it and its descendants) that still have a held step. */
+/** What the cancel met. `state` is the run's after it; `cancelling`: it still has a held step. */
 export type CancelAnswer =
   | { readonly outcome: 'unknown' }
   | { readonly outcome: 'cancelled' | 'cancelling' | 'over'; readonly state: RunRowState };
 
+/** `paused` also when it was before. */
+export type PauseAnswer =
+  | { readonly outcome: 'unknown' }
+  | { readonly outcome: 'paused' | 'over'; readonly state: RunRowState };
+
+/** A run and all its step rows as they are at one moment: what a structural append without speaker is planned on. */
+export type RunRows = {
+  readonly runId: string;
+  readonly pipelineId: string;
+  readonly revisionId: string;
+  readonly state: RunRowState;
+  readonly seq: number;
+  readonly version: number;
+  readonly cancelRequested: boolean;
+  readonly paused: boolean;
+  /** Ended ones too: no key is opened twice. */
+  readonly steps: readonly {
+    readonly stepKey: string;
+    readonly epoch: number;
+    readonly state: StepRowState;
+    readonly held: boolean;
+  }[];
+};
+
+/** A run that failed, or was cancelled by the system, and of which error pipelines are still to be told. */
+export type Alarm = { readonly runId: string; readonly projectId: string; readonly at: string };
+
 /** What people do to running runs. One transaction per run, answered when it stands in the journal. */
 export interface RunControl {
-  /** Free steps end at once, held ones are asked to stop, living descendants likewise. Again is harmless. */
+  /** Free steps end at once, held ones are asked to stop; so for every living descendant, those that begin meanwhile included. Again is harmless. */
   cancel(request: { readonly runId: string; readonly by: string; readonly reason?: string }): Promise<CancelAnswer>;
-  /** Writes an answer (approval.decided, tool.decided, step.woken) and makes the waiting step due, once: `not_waiting` if it no longer waits under this epoch. */
-  wake(request: StepHint & { readonly event: EventBody }): Promise<'woken' | 'not_waiting'>;
+  /**
+   * No step of the run or of its living descendants is claimed any more; held ones go on. To resume, append `run.resumed` without
+   * speaker to each run of `family`, planned on its `rows`: open what is ready and has no row, touch waits with reason `paused` as due.
+   * What a claim met meanwhile becomes due by itself.
+   */
+  pause(request: { readonly runId: string; readonly by: string }): Promise<PauseAnswer>;
+  /** The run, if it lives, and its living descendants, parents first. */
+  family(runId: string): Promise<readonly string[]>;
+  /** Null: no such run. */
+  rows(runId: string): Promise<RunRows | null>;
+  /**
+   * Writes an answer (approval.decided, tool.decided, step.woken; several at once in order) and makes the waiting step due, once:
+   * `not_waiting` if it no longer waits under this epoch.
+   */
+  wake(
+    request: StepHint & { readonly event: EventBody | readonly EventBody[]; readonly blobs?: readonly BlobContent[] },
+  ): Promise<'woken' | 'not_waiting'>;
+  /** Oldest first. Written with the end of the run while any published pipeline begins with `trigger.error`; never for runs that such a trigger began. */
+  alarms(limit: number): Promise<readonly Alarm[]>;
+  /** Once the error pipelines' runs stand in the journal (dedup key per run: two servers may do it). Again is harmless. */
+  closeAlarm(runId: string): Promise<void>;
 }
 
 /** An open database. Made by `openDatabase`. */

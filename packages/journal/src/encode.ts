@@ -15,18 +15,68 @@ const eventColumns = (events: readonly NewEvent[]): Columns => [
   events.map((event) => JSON.stringify(event.data)),
 ];
 
-const blobColumns = (blobs: readonly BlobContent[] = []): readonly [Buffer[], string[], Buffer[]] => [
-  blobs.map((blob) => Buffer.from(blob.sha256, 'hex')),
-  blobs.map((blob) => blob.mediaType),
-  blobs.map((blob) => blob.bytes),
-];
+/** Blobs that events name. Only whole fields of an event can name one; what stands inside an inline value is the user's own. */
+function namedBlobs(events: readonly NewEvent[]): string[] {
+  return events.flatMap((event) =>
+    Object.values<unknown>(event.data).flatMap((field) => {
+      if (typeof field !== 'object' || field === null || !('blob' in field)) return [];
+      const { blob } = field;
+      const named = typeof blob === 'object' && blob !== null && 'sha256' in blob ? blob.sha256 : null;
+      return typeof named === 'string' ? [named] : [];
+    }),
+  );
+}
+
+/** Blobs that are carried, then, without bytes, those that are only named: they are in the journal already. */
+function blobColumns(
+  events: readonly NewEvent[],
+  carried: readonly BlobContent[] = [],
+): readonly [Buffer[], (string | null)[], (Buffer | null)[]] {
+  const here = new Set(carried.map((blob) => blob.sha256));
+  const named = [...new Set(namedBlobs(events))].filter((sha256) => !here.has(sha256));
+  return [
+    [...carried.map((blob) => blob.sha256), ...named].map((sha256) => Buffer.from(sha256, 'hex')),
+    [...carried.map((blob) => blob.mediaType), ...named.map(() => null)],
+    [...carried.map((blob) => blob.bytes), ...named.map(() => null)],
+  ];
+}
 
 const asRunEvent = (body: EventBody): NewEvent => ({ ...body, stepKey: null });
 
+type Start = Omit<StartRunRequest, 'dedupKey' | 'mustBePublished'>;
+
+const startEvents = (request: Start): readonly NewEvent[] => [asRunEvent(request.started), ...request.events];
+
 /** Values of a start from `p_kinds` on, for `start_run` and `fire` alike. */
-export function startValues(request: Omit<StartRunRequest, 'dedupKey' | 'mustBePublished'>): readonly unknown[] {
-  const events = [asRunEvent(request.started), ...request.events];
-  return [...eventColumns(events), request.open, request.runState ?? null, ...blobColumns(request.blobs)];
+export function startValues(request: Start): readonly unknown[] {
+  const events = startEvents(request);
+  return [...eventColumns(events), request.open, request.runState ?? null, ...blobColumns(events, request.blobs)];
+}
+
+/** What few starts ask: `p_more` of `start_run`. Null: nothing. */
+export function startMore({ started, limits, stepLimits }: Start): string | null {
+  const { parent } = started.data;
+  if (limits === undefined && stepLimits === undefined && parent === undefined) return null;
+  const steps = stepLimits === undefined ? {} : { steps: stepLimits };
+  return JSON.stringify({ ...limits, ...steps, ...(parent === undefined ? {} : { parent }) });
+}
+
+/** A child as `append` takes it. Its blobs travel with those of the append. */
+function childValue(child: StartRunRequest): string {
+  const events = startEvents(child);
+  const [kinds, keys, data] = eventColumns(events);
+  const { trigger } = child.started.data;
+  const blobs = [...new Set([...(child.blobs ?? []).map((blob) => blob.sha256), ...namedBlobs(events)])];
+  return JSON.stringify({
+    run: child.runId,
+    pipeline: child.pipelineId,
+    revision: child.revisionId,
+    dedup: child.dedupKey,
+    node: trigger.node,
+    trigger: trigger.kind,
+    ...{ kinds, keys, data, open: child.open, state: child.runState ?? null, blobs },
+    more: JSON.parse(startMore(child) ?? '{}'),
+  });
 }
 
 /** What the functions would store wrongly; each is a bug of the caller. */
@@ -54,7 +104,13 @@ const MISTAKES: readonly { readonly why: string; readonly made: (request: Append
   },
   {
     why: 'a step with a limiter must be claimed',
-    made: ({ open }) => open.some((step) => step.mine && step.limitKey !== undefined),
+    made: ({ open }) => open.some((step) => step.mine && step.limit !== undefined),
+  },
+  {
+    why: 'a child begins with the append of the step it names as its parent',
+    made: ({ child, runId, speaker }) =>
+      child !== undefined &&
+      (child.started.data.parent?.run !== runId || child.started.data.parent.step !== speaker?.stepKey),
   },
 ];
 
@@ -67,7 +123,7 @@ function check(request: AppendRequest): void {
 /** Values of `append`. */
 export function appendValues(request: AppendRequest): readonly unknown[] {
   check(request);
-  const { speaker, ownState, open, touch } = request;
+  const { speaker, ownState, open, touch, child } = request;
   const state = ownState?.state === 'running' ? null : (ownState?.state ?? null);
   return [
     request.runId,
@@ -77,19 +133,32 @@ export function appendValues(request: AppendRequest): readonly unknown[] {
     speaker?.n ?? null,
     request.version,
     request.seen,
-    request.intent,
+    request.intent || child !== undefined,
     ...eventColumns(request.events),
     state,
     dueInMs(request),
     open.map((step) => step.stepKey),
     open.map((step) => step.mine),
-    open.map((step) => step.limitKey ?? null),
+    open.map((step) => (step.limit === undefined ? null : JSON.stringify(step.limit))),
     touch.map((step) => step.stepKey),
     touch.map((step) => step.epoch),
     touch.map((step) => step.to),
     request.runState ?? null,
-    ...blobColumns(request.blobs),
+    ...blobColumns(request.events, child?.blobs ? [...(request.blobs ?? []), ...child.blobs] : request.blobs),
+    request.close ?? [],
+    child === undefined ? null : childValue(child),
   ];
+}
+
+/** Values of `wake` after the fence. */
+export function wakeValues(
+  stepKey: string,
+  bodies: readonly EventBody[],
+  blobs: readonly BlobContent[] = [],
+): readonly unknown[] {
+  const events = bodies.map((body): NewEvent => ({ ...body, stepKey }));
+  const [kinds, , data] = eventColumns(events);
+  return [kinds, data, ...blobColumns(events, blobs)];
 }
 
 /** A queued step is due at once unless said otherwise; a waiting one only when it has a deadline. */

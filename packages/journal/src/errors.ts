@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   step_exists: 'invalid',
   insert_only: 'invalid',
   slug_taken: 'conflict',
+  pipeline_not_published: 'conflict',
   name_taken: 'conflict',
   webhook_token_taken: 'conflict',
   secret_key_missing: 'stop',

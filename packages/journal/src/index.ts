@@ -40,6 +40,7 @@ export type {
   PulseAnswer,
   RunRowState,
   Speaker,
+  StartLimits,
   StartRunAnswer,
   StartRunRequest,
   StepHint,
@@ -50,11 +51,14 @@ export type { CrashPointName, CrashScene } from './crash-point.ts';
 export { armCrashPoint, CRASH_POINTS, crashPoint } from './crash-point.ts';
 export { openDatabase } from './database.ts';
 export type {
+  Alarm,
   CancelAnswer,
   Database,
   DatabaseOptions,
   Follower,
+  PauseAnswer,
   RunControl,
+  RunRows,
   Subscription,
 } from './database-contract.ts';
 export type { ErrorCode, ErrorNext } from './errors.ts';

@@ -353,7 +353,7 @@ describe('claim', () => {
     await bench.test.sql("insert into limiter (key, max) values ('one', 1)");
     const runId = await startRun(bench, ['s']);
     const s = await claimFirst(bench.database, runId, 's', worker.id);
-    const open = ['x', 'y'].map((stepKey) => ({ stepKey, mine: false, limitKey: 'one' }));
+    const open = ['x', 'y'].map((stepKey) => ({ stepKey, mine: false, limit: { key: 'one', max: 1 } }));
     await journal().append(
       appendOf(runId, s, [succeeded('s')], { version: 1, seen: 2, ownState: { state: 'succeeded' }, open }),
     );

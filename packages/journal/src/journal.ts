@@ -10,15 +10,16 @@ import type {
   StepHint,
 } from './contract.ts';
 import { crashPoint } from './crash-point.ts';
-import { appendValues, decodeEvents, type EventRow, startValues } from './encode.ts';
+import { appendValues, decodeEvents, type EventRow, startMore, startValues } from './encode.ts';
+import { JournalError } from './errors.ts';
 import { createRunQueue, type RunQueue } from './run-queue.ts';
 import type { Sender, Statement } from './send.ts';
 
 /** `$1, $2, …` for a function of so many parameters. */
 const parameters = (count: number): string => Array.from({ length: count }, (_, index) => `$${index + 1}`).join(', ');
 
-const START: Statement = { name: 'start_run', text: `select * from start_run(${parameters(16)})` };
-const APPEND: Statement = { name: 'append', text: `select * from append(${parameters(23)})` };
+const START: Statement = { name: 'start_run', text: `select * from start_run(${parameters(17)})` };
+const APPEND: Statement = { name: 'append', text: `select * from append(${parameters(25)})` };
 const CLAIM: Statement = { name: 'claim', text: `select * from claim(${parameters(5)})` };
 const EVENTS: Statement = {
   name: 'events',
@@ -27,13 +28,20 @@ const EVENTS: Statement = {
 };
 const BLOB: Statement = { name: 'blob', text: 'select bytes from blob where sha = $1' };
 
-type StartRow = { readonly outcome: StartRunAnswer['outcome']; readonly run_id: string; readonly run_seq: number };
+/** `hints`: what to ring for; null: all that was opened. */
+type StartRow = {
+  readonly outcome: StartRunAnswer['outcome'];
+  readonly run_id: string;
+  readonly run_seq: number;
+  readonly hints: readonly StepHint[] | null;
+};
 type AppendRow = {
   readonly outcome: AppendAnswer['outcome'];
   readonly run_seq: number;
   readonly run_version: number;
   readonly missed: readonly EventRow[] | null;
   readonly live: readonly LiveStep[] | null;
+  readonly hints: readonly StepHint[] | null;
 };
 type ClaimRow = {
   readonly outcome: ClaimAnswer['outcome'];
@@ -57,6 +65,8 @@ type Parts = { readonly sender: Sender; readonly bell: Bell };
 
 async function startRun({ sender, bell }: Parts, request: StartRunRequest): Promise<StartRunAnswer> {
   const { runId, started } = request;
+  if (started.data.parent !== undefined)
+    throw new JournalError('invalid_request', `run ${runId} has a parent: it begins with an append of its parent`);
   const kinds = [started.kind, ...request.events.map((event) => event.kind)];
   crashPoint('start.before', { runId, kinds });
   const { trigger } = started.data;
@@ -70,13 +80,15 @@ async function startRun({ sender, bell }: Parts, request: StartRunRequest): Prom
     trigger.node,
     trigger.kind,
     ...startValues(request),
+    startMore(request),
   ];
   const row = only(await sender.send<StartRow>(START, values));
-  if (row.outcome === 'stale_revision') return { outcome: 'stale_revision' };
+  if (row.outcome === 'stale_revision' || row.outcome === 'full') return { outcome: row.outcome };
   // also when it existed: an earlier send of this very call may have been cut before it rang
   crashPoint('start.after', { runId, kinds, seq: row.run_seq });
   bell.moved(row.run_id, row.run_seq);
-  if (row.run_id === runId) bell.due(request.open.map((stepKey) => ({ runId, stepKey, epoch: 0 })));
+  if (row.hints !== null) bell.handOver(row.hints);
+  else if (row.run_id === runId) bell.due(request.open.map((stepKey) => ({ runId, stepKey, epoch: 0 })));
   return { outcome: row.outcome, runId: row.run_id, seq: row.run_seq };
 }
 
@@ -100,6 +112,10 @@ async function append({ sender, bell }: Parts, queue: RunQueue, request: AppendR
     bell.moved(runId, row.run_seq);
     bell.due(madeDue(request));
   }
+  // of other runs: who appends cannot know of them
+  if (row.hints !== null) bell.handOver(row.hints);
+  if (request.child !== undefined && row.outcome === 'done')
+    bell.moved(request.child.runId, request.child.events.length + 1);
   const answer = {
     outcome: row.outcome,
     seq: row.run_seq,

@@ -71,7 +71,10 @@ describe('worker session', () => {
     await claimFirst(bench.database, runId, 'a', torn.id);
     for (let round = 0; round < 3; round++) {
       await killSession(torn.id);
-      expect(await torn.pulse()).toEqual({ outcome: 'alive', held: [{ runId, stepKey: 'a', epoch: 1, stop: false }] });
+      expect(await torn.pulse()).toEqual({
+        outcome: 'alive',
+        held: [{ runId, stepKey: 'a', epoch: 1, stop: false, paused: false }],
+      });
       expect(await alive.sweep()).toEqual([]);
     }
     expect(

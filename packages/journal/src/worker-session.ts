@@ -1,7 +1,8 @@
 import type { Client, QueryResultRow } from 'pg';
 import type { Bell } from './bell.ts';
 import type { Connector } from './connection.ts';
-import type { StepHint, WorkerSession } from './contract.ts';
+import type { HeldStep, StepHint, WorkerSession } from './contract.ts';
+import { cancelRun } from './control.ts';
 import { classify, isConnectionLost, mayRepeat } from './errors.ts';
 import type { Statement } from './send.ts';
 import type { System } from './system.ts';
@@ -16,7 +17,7 @@ const REGISTER: Statement = { name: 'register_worker', text: 'select register_wo
 const ATTACH: Statement = { name: 'attach_worker', text: 'select attach_worker($1, $2) as alive' };
 const PULSE: Statement = {
   name: 'pulse',
-  text: 'select run_id as "runId", step_key as "stepKey", epoch, stop from pulse($1)',
+  text: 'select run_id as "runId", step_key as "stepKey", epoch, stop, paused from pulse($1)',
 };
 const SWEEP: Statement = {
   name: 'sweep',
@@ -148,6 +149,9 @@ export async function registerWorker(options: {
   return sessionOf({ id, line, bell });
 }
 
+/** Without a step: a run whose parent was cancelled, and nobody told it. */
+type SweptRow = { readonly runId: string; readonly stepKey: string | null; readonly epoch: number };
+
 function sessionOf({
   id,
   line,
@@ -163,9 +167,7 @@ function sessionOf({
     id,
     pulse: async () => {
       try {
-        const rows = await line.ask<{ runId: string | null; stepKey: string; epoch: number; stop: boolean }>(PULSE, [
-          id,
-        ]);
+        const rows = await line.ask<Omit<HeldStep, 'runId'> & { readonly runId: string | null }>(PULSE, [id]);
         if (rows.length === 0) return { outcome: 'dead' };
         const held = rows.flatMap(({ runId, ...step }) => (runId === null ? [] : [{ runId, ...step }]));
         return { outcome: 'alive', held };
@@ -176,7 +178,10 @@ function sessionOf({
     },
     sweep: async () => {
       try {
-        return await line.ask<StepHint>(SWEEP, [id]);
+        const rows = await line.ask<SweptRow>(SWEEP, [id]);
+        for (const { runId, stepKey } of rows)
+          if (stepKey === null) await cancelRun({ send: line.ask, bell }, { runId, by: 'parent' });
+        return rows.flatMap(({ runId, stepKey, epoch }) => (stepKey === null ? [] : [{ runId, stepKey, epoch }]));
       } catch (error) {
         if (error instanceof DeclaredDead) return []; // the next pulse says so
         throw error;

@@ -2,7 +2,7 @@ import type { RevisionRow, WebhookRow } from '@switchyard/journal';
 import { Json } from '@switchyard/pipeline';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { ApiError } from '../http/api-error.ts';
+import { ApiError, queueFull } from '../http/api-error.ts';
 import { dedupKey } from '../http/dedup-key.ts';
 import type { Services } from '../services.ts';
 import { graphOf } from '../start-run.ts';
@@ -73,6 +73,7 @@ async function startFrom(
       dedupKey: key,
       mustBePublished: true,
     });
+    if (answer.outcome === 'full') throw queueFull();
     if (answer.outcome !== 'stale_revision') return { runId: answer.runId, revision };
     current = await hookOf(services, token);
   }

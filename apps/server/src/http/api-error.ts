@@ -31,6 +31,12 @@ export const notFound = (what: string): ApiError =>
     hint: 'It may have been deleted, or the address is incomplete.',
   });
 
+/** The 429 of a pipeline with as many living runs as its settings allow; nothing was stored. */
+export const queueFull = (): ApiError =>
+  new ApiError(429, 'queue_full', 'This pipeline has as many runs that have not ended as it may.', {
+    hint: 'Send the request again later, or raise queueMax in its settings.',
+  });
+
 const STATUS = { retry: 503, conflict: 409, invalid: 400, not_found: 404, stop: 500 } as const;
 
 /** The one place where an unknown error becomes an answer. `null`: a bug, to be logged and told as 500. */

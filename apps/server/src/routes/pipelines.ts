@@ -1,7 +1,7 @@
 import { type Json, type PipelineDocument, parseDocument, validate } from '@switchyard/pipeline';
 import type { Request } from 'express';
 import { z } from 'zod';
-import { ApiError, notFound } from '../http/api-error.ts';
+import { ApiError, notFound, queueFull } from '../http/api-error.ts';
 import { dedupKey } from '../http/dedup-key.ts';
 import { route } from '../http/route.ts';
 import type { Services } from '../services.ts';
@@ -277,6 +277,7 @@ export const pipelineRoutes = [
         dedupKey: dedupKey(request),
         mustBePublished: false,
       });
+      if (answer.outcome === 'full') throw queueFull();
       if (answer.outcome === 'stale_revision')
         throw new ApiError(503, 'stale_revision', 'The pipeline was published in this very moment.', {
           hint: 'Send the request again.',

@@ -10,9 +10,14 @@ function canonical(value: unknown): string {
   return `{${sorted.map(([key, field]) => `${JSON.stringify(key)}:${canonical(field)}`).join(',')}}`;
 }
 
-/** sha-256, hex, of a document's canonical JSON: the same drawing has the same hash whoever wrote its keys in which order. */
-export const contentHash = (document: PipelineDocument): string =>
-  createHash('sha256').update(canonical(document)).digest('hex');
+/**
+ * sha-256, hex, of a document's canonical JSON: the same drawing has the same hash whoever wrote its keys in which order. The
+ * revisions it calls are part of what it does, so they are part of the hash where there are any.
+ */
+export function contentHash(document: PipelineDocument, pins: Readonly<Record<string, string>> = {}): string {
+  const hash = createHash('sha256').update(canonical(document));
+  return (Object.keys(pins).length === 0 ? hash : hash.update(canonical(pins))).digest('hex');
+}
 
 /** sha-256 of a token or key, as it is stored. */
 export const tokenHash = (token: string): Uint8Array<ArrayBuffer> =>

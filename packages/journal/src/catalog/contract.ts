@@ -41,15 +41,18 @@ export type RevisionSummary = {
   readonly hash: string;
   readonly createdAt: string;
 };
-/** A revision with its document. */
-export type RevisionRow = RevisionSummary & { readonly document: PipelineDocument };
+/** A revision with its document. `pins`: the revision that each of its `pipeline` nodes calls, by node id. */
+export type RevisionRow = RevisionSummary & {
+  readonly document: PipelineDocument;
+  readonly pins: Readonly<Record<string, string>>;
+};
 
 /** Answer of a write that names the version it was made from. `conflict`: somebody saved in between; this is theirs. */
 export type SaveDraftAnswer = { readonly version: number } | { readonly conflict: PipelineRow };
 /** As SaveDraftAnswer, for publish. */
 export type PublishAnswer = { readonly revision: RevisionRow } | { readonly conflict: PipelineRow };
 
-/** Pipelines: drafts with compare-and-set, publishing. `null` for an unknown id; `JournalError` `slug_taken`, `webhook_token_taken`. */
+/** Pipelines: drafts with compare-and-set, publishing. `null` for an unknown id; `JournalError` `slug_taken`, `webhook_token_taken`, `pipeline_not_published`. */
 export interface Pipelines {
   list(options: {
     readonly q?: string;
@@ -72,7 +75,10 @@ export interface Pipelines {
   }): Promise<SaveDraftAnswer | null>;
   /** Hides the pipeline and ends its webhooks and schedules; its runs and revisions stay. False: there was none. */
   remove(id: string): Promise<boolean>;
-  /** Freezes the draft and makes webhooks and schedules those of its trigger nodes, all in one transaction. */
+  /**
+   * Freezes the draft with the revisions its `pipeline` nodes call, makes webhooks and schedules those of its trigger nodes, and
+   * sets the limits and the retention it asks for, all in one transaction.
+   */
   publish(draft: { readonly id: string; readonly ifVersion: number }): Promise<PublishAnswer | null>;
 }
 
@@ -81,7 +87,10 @@ export interface Revisions {
   get(id: string): Promise<RevisionRow | null>;
   /** Published ones, newest first. */
   list(pipelineId: string): Promise<readonly RevisionSummary[]>;
-  /** The revision with this content, made if there is none (a run of a draft pins it; `number` stays null until it is published). */
+  /**
+   * The revision with this content and what it calls now, made if there is none (a run of a draft pins it; `number` stays null
+   * until it is published). `JournalError` `pipeline_not_published`.
+   */
   snapshot(pipelineId: string, document: PipelineDocument): Promise<RevisionRow>;
 }
 
@@ -97,6 +106,13 @@ export type RunRow = {
   /** True while every living step waits (shown as "waiting"). */
   readonly waiting: boolean;
   readonly cancelRequested: boolean;
+  /** It opens nothing until it is resumed. */
+  readonly paused: boolean;
+  /** The step whose child it is. `depth` counts the runs above it; `rootRunId` is the topmost, itself where there is none. */
+  readonly parent: { readonly runId: string; readonly stepKey: string } | null;
+  readonly rootRunId: string;
+  readonly depth: number;
+  readonly priority: number;
   readonly trigger: { readonly node: string; readonly kind: string };
   readonly seq: number;
   readonly version: number;
@@ -123,6 +139,10 @@ export interface Runs {
   list(options: {
     readonly pipelineId?: string;
     readonly state?: RunRowState;
+    /** Children of this run. */
+    readonly parentRunId?: string;
+    /** The family of this run, itself included. */
+    readonly rootRunId?: string;
     readonly after?: string;
     readonly limit: number;
   }): Promise<Page<RunRow>>;

@@ -1,6 +1,7 @@
 import type { PrismaClient } from '../generated/client.ts';
 import { contentHash } from './content-hash.ts';
 import type { RevisionRow, Revisions } from './contract.ts';
+import { pinsOf, storedPins } from './pins.ts';
 import { isTaken, jsonOf, revisionOf, revisionSummaryOf } from './rows.ts';
 
 const REMEMBERED = 200;
@@ -39,13 +40,16 @@ export function createRevisions(
       return rows.map(revisionSummaryOf);
     },
     snapshot: async (pipelineId, document) => {
-      const hash = contentHash(document);
+      const pins = await pinsOf(prisma, { id: pipelineId, projectId }, document);
+      const hash = contentHash(document, pins);
       const found = await byHash(pipelineId, hash);
       if (found !== null) return found;
       try {
         return remember(
           revisionOf(
-            await prisma.revision.create({ data: { projectId, pipelineId, hash, document: jsonOf(document) } }),
+            await prisma.revision.create({
+              data: { projectId, pipelineId, hash, document: jsonOf(document), ...storedPins(pins) },
+            }),
           ),
         );
       } catch (error) {

@@ -2,6 +2,7 @@ import type { PipelineDocument } from '@switchyard/pipeline';
 import { Prisma } from '../generated/client.ts';
 import type { PipelineModel, RevisionModel } from '../generated/models.ts';
 import type { Page, PipelineRow, PipelineSummary, RevisionRow, RevisionSummary } from './contract.ts';
+import { pinsFrom } from './pins.ts';
 
 /** ISO 8601, or null. */
 export const iso = (time: Date | null): string | null => time?.toISOString() ?? null;
@@ -27,7 +28,7 @@ export const PIPELINE_SUMMARY = {
 } as const;
 
 /** A list row. */
-export const pipelineSummaryOf = (row: Omit<PipelineModel, 'draft' | 'removedAt'>): PipelineSummary => ({
+export const pipelineSummaryOf = (row: Pick<PipelineModel, keyof typeof PIPELINE_SUMMARY>): PipelineSummary => ({
   id: row.id,
   projectId: row.projectId,
   slug: row.slug,
@@ -46,7 +47,7 @@ export const pipelineOf = (row: PipelineModel): PipelineRow => ({
 });
 
 /** A revision without its document. */
-export const revisionSummaryOf = (row: Omit<RevisionModel, 'document' | 'projectId'>): RevisionSummary => ({
+export const revisionSummaryOf = (row: Omit<RevisionModel, 'document' | 'projectId' | 'pins'>): RevisionSummary => ({
   id: row.id,
   pipelineId: row.pipelineId,
   number: row.number,
@@ -58,6 +59,7 @@ export const revisionSummaryOf = (row: Omit<RevisionModel, 'document' | 'project
 export const revisionOf = (row: RevisionModel): RevisionRow => ({
   ...revisionSummaryOf(row),
   document: documentOf(row.document),
+  pins: pinsFrom(row),
 });
 
 /** Cuts a page of `limit` from rows asked for with one more. */

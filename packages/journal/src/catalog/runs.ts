@@ -38,6 +38,11 @@ async function describe(prisma: PrismaClient, runs: readonly RunModel[]): Promis
     state: run.state as RunRowState,
     waiting: waiting.has(run.id) && !active.has(run.id),
     cancelRequested: run.cancelAt !== null,
+    paused: run.pausedAt !== null,
+    parent: run.parentRun === null ? null : { runId: run.parentRun, stepKey: run.parentStep ?? '' },
+    rootRunId: run.rootRun,
+    depth: run.depth,
+    priority: run.priority,
     trigger: { node: run.triggerNode, kind: run.triggerKind },
     seq: run.seq,
     version: run.version,
@@ -49,12 +54,17 @@ async function describe(prisma: PrismaClient, runs: readonly RunModel[]): Promis
 /** Reading of one project's runs. */
 export function createRuns(prisma: PrismaClient, projectId: string): Runs {
   return {
-    list: async ({ pipelineId, state, after, limit }) => {
+    list: async ({ pipelineId, state, parentRunId, rootRunId, after, limit }) => {
       const rows = await prisma.run.findMany({
         where: {
           projectId,
           ...(pipelineId === undefined ? {} : { pipelineId }),
           ...(state === undefined ? {} : { state }),
+          ...(parentRunId === undefined ? {} : { parentRun: parentRunId }),
+          // the index of families has the children alone
+          ...(rootRunId === undefined
+            ? {}
+            : { OR: [{ id: rootRunId }, { rootRun: rootRunId, parentRun: { not: null } }] }),
           ...(after === undefined ? {} : { id: { lt: after } }),
         },
         orderBy: { id: 'desc' },
