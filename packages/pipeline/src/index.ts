@@ -55,5 +55,6 @@ export { planStart, type Start } from './plan-start.ts';
 export { isNodeTypeId, isTrigger, NODE_TYPES, nodeType, outputPorts } from './registry.ts';
 export { type RunOutput, runOutput, runOutputValue } from './run-output.ts';
 export { expressionsOf, type PlacedExpression, resolveNodeConfig, scopeOf, valuesNeeded } from './run-scope.ts';
+export { type CronTimes, parseCron } from './validate/cron.ts';
 export type { Problem } from './validate/problem.ts';
 export { validate } from './validate/validate.ts';

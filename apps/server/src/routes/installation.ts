@@ -119,7 +119,9 @@ export const installationRoutes = [
       return {
         items: rows.map((row) => ({
           ...row,
-          next: nextFires(row, new Date(services.clock.now()), 10).map((at) => at.toISOString()),
+          next: nextFires({ ...row, everySeconds: null }, new Date(services.clock.now()), 10).map((at) =>
+            at.toISOString(),
+          ),
         })),
       };
     },

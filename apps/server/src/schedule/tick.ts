@@ -31,7 +31,7 @@ export async function tick(services: Services): Promise<void> {
 
 async function look(row: ScheduleRow, services: Services): Promise<void> {
   const { schedules, revisions } = services.database.catalog;
-  const next = nextFires(row, new Date(services.clock.now()), 1)[0]?.toISOString() ?? null;
+  const next = nextFires({ ...row, everySeconds: null }, new Date(services.clock.now()), 1)[0]?.toISOString() ?? null;
   if (row.nextFire === null) {
     if (next !== null) await schedules.plan(row.id, next);
     return;
