@@ -60,9 +60,15 @@ export async function openJournalBench(options: Partial<DatabaseOptions> = {}): 
   };
 }
 
+/** A revision that runs can be started of. */
+export type Startable = {
+  readonly pipeline: Pick<PipelineRow, 'id'>;
+  readonly revision: Pick<RevisionRow, 'id' | 'number' | 'hash'>;
+};
+
 /** A manual start of the bench's pipeline with these steps ready. */
 export function startOf(
-  bench: JournalBench,
+  bench: Startable,
   open: readonly string[],
   more: Partial<StartRunRequest> = {},
 ): StartRunRequest {
@@ -132,7 +138,12 @@ export const started = (stepKey: string, worker: number): NewEvent => ({
 });
 
 /** Claims a due step that was never claimed; answers the speaker. Throws when it is not told `claimed`. */
-export async function claimFirst(database: Database, runId: string, stepKey: string, worker: number): Promise<Speaker> {
+export async function claimFirst(
+  database: Pick<Database, 'journal'>,
+  runId: string,
+  stepKey: string,
+  worker: number,
+): Promise<Speaker> {
   const answer = await database.journal.claim({ runId, stepKey, epoch: 0, worker, seen: 0 });
   if (answer.outcome !== 'claimed') throw new Error(`not claimed: ${answer.outcome}`);
   return { stepKey, epoch: answer.epoch, n: 0, worker };

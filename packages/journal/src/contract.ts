@@ -165,7 +165,7 @@ export type HeldStep = {
   readonly paused?: boolean;
 };
 
-/** The write path of runs. Implemented on Postgres here; a simulator may implement it in memory. Both pass the suites in ./suite. */
+/** The write path of runs. Implemented on Postgres here; a simulator may implement it in memory. Both pass test/contract/journal. */
 export interface Journal {
   /** Throws `invalid_request` when `started` names a parent: a child begins with an append of its parent. */
   startRun(request: StartRunRequest): Promise<StartRunAnswer>;

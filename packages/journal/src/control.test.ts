@@ -25,26 +25,7 @@ afterAll(async () => {
 const journal = () => bench.database.journal;
 const kinds = async (runId: string) => (await journal().events(runId, { after: 0 })).map((event) => event.kind);
 
-describe('cancel and wake', () => {
-  it('ends a run with only free steps at once, in one append', async () => {
-    const runId = await startRun(bench, ['a', 'b']);
-    expect(await bench.database.control.cancel({ runId, by: 'test', reason: 'why not' })).toEqual({
-      outcome: 'cancelled',
-      state: 'cancelled',
-    });
-    expect(await kinds(runId)).toEqual([
-      'run.started',
-      'run.cancel_requested',
-      'step.cancelled',
-      'step.cancelled',
-      'run.cancelled',
-    ]);
-    expect(await bench.database.control.cancel({ runId, by: 'test' })).toEqual({ outcome: 'over', state: 'cancelled' });
-    expect(await bench.database.control.cancel({ runId: startOf(bench, []).runId, by: 'test' })).toEqual({
-      outcome: 'unknown',
-    });
-  });
-
+describe('cancel', () => {
   it('asks holders to stop and tells them at the next pulse', async () => {
     const runId = await startRun(bench, ['a', 'b']);
     await claimFirst(bench.database, runId, 'a', worker.id);
@@ -58,25 +39,98 @@ describe('cancel and wake', () => {
     });
     expect((await kinds(runId)).filter((kind) => kind === 'run.cancel_requested')).toHaveLength(1);
   });
+});
 
-  it('uses an answer once', async () => {
-    const runId = await startRun(bench, ['a']);
-    const me = await claimFirst(bench.database, runId, 'a', worker.id);
-    const ask = { kind: 'step.waiting', data: { reason: 'approval' }, stepKey: 'a' } as const;
-    await journal().append(appendOf(runId, me, [ask], { version: 1, seen: 2, ownState: { state: 'waiting' } }));
-    expect((await bench.database.catalog.runs.get(runId))?.waiting).toBe(true);
-    const event = { kind: 'approval.decided', data: { approved: true, by: 'test' } } as const;
-    const wake = () => bench.database.control.wake({ runId, stepKey: 'a', epoch: 1, event });
-    expect((await Promise.all([wake(), wake()])).sort()).toEqual(['not_waiting', 'woken']);
-    const claimed = await journal().claim({ runId, stepKey: 'a', epoch: 2, worker: worker.id, seen: 3 });
-    expect(claimed.outcome === 'claimed' && claimed.missed.map((event) => event.kind)).toEqual([
-      'approval.decided',
-      'step.started',
-    ]);
+describe('alarms', () => {
+  const failed = { kind: 'run.failed', data: { failure: { code: 'x', message: 'x' } }, stepKey: null } as const;
+  const alarmed = async () => (await bench.database.control.alarms(100)).map((alarm) => alarm.runId);
+  /** A run whose only step a worker holds fails. */
+  const fail = async (more: Parameters<typeof startOf>[2] = {}) => {
+    const request = startOf(bench, ['a'], more);
+    await journal().startRun(request);
+    const me = await claimFirst(bench.database, request.runId, 'a', worker.id);
+    const end = { version: 1, seen: 2, ownState: { state: 'failed' }, runState: 'failed' } as const;
+    const step = { kind: 'step.failed', data: failed.data, stepKey: 'a' } as const;
+    expect((await journal().append(appendOf(request.runId, me, [step, failed], end))).outcome).toBe('done');
+    return request.runId;
+  };
+
+  it('are raised with the end of a run, once something listens, and not by the runs that answer them', async () => {
+    const { pipelines } = bench.database.catalog;
+    await fail();
+    expect(await alarmed()).toEqual([]);
+    const listener = await pipelines.create({
+      name: 'listener',
+      document: {
+        format: 1,
+        nodes: [{ id: 'alarm', type: 'trigger.error', config: {}, position: { x: 0, y: 0 }, onError: 'fail' }],
+        edges: [],
+        notes: [],
+      },
+    });
+    await pipelines.publish({ id: listener.id, ifVersion: 1 });
+    const first = await fail();
+    const atOnce = startOf(bench, [], { events: [failed], runState: 'failed' });
+    await journal().startRun(atOnce);
+    const bySystem = await startRun(bench, ['a']);
+    await bench.database.control.cancel({ runId: bySystem, by: 'system' });
+    const held = await startRun(bench, ['a']);
+    const me = await claimFirst(bench.database, held, 'a', worker.id);
+    await bench.database.control.cancel({ runId: held, by: 'system' });
+    const ends = [
+      { kind: 'step.cancelled', data: {}, stepKey: 'a' },
+      { kind: 'run.cancelled', data: {}, stepKey: null },
+    ] as const;
+    await journal().append(
+      appendOf(held, me, ends, { version: 2, seen: 3, ownState: { state: 'cancelled' }, runState: 'cancelled' }),
+    );
+    const byPerson = await startRun(bench, ['a']);
+    await bench.database.control.cancel({ runId: byPerson, by: 'ann' });
+    const { started } = startOf(bench, []);
+    const answering = { ...started, data: { ...started.data, trigger: { node: 'alarm', kind: 'error' } } } as const;
+    await fail({ started: answering });
+    expect(await alarmed()).toEqual([first, atOnce.runId, bySystem, held]);
+    await bench.database.control.closeAlarm(first);
+    await bench.database.control.closeAlarm(first);
+    expect(await alarmed()).toEqual([atOnce.runId, bySystem, held]);
+    await pipelines.remove(listener.id);
+    await fail();
+    expect(await alarmed()).toHaveLength(3);
   });
 });
 
 describe('bells', () => {
+  it('tell of steps of other runs that an append has made due: a parent, the next in line, a child', async () => {
+    const heard = new Set<string>();
+    const subscription = bench.database.onDue((hints) => {
+      for (const hint of hints) heard.add(`${hint.runId}/${hint.stepKey}/${hint.epoch}`);
+    });
+    const limits = { concurrency: { key: 'bells', max: 1 } };
+    const [first, next] = [startOf(bench, ['a'], { limits }), startOf(bench, ['a'], { limits })];
+    await eventually('the ear to hear', async () => {
+      const other = await bench.openAnother({ announceDue: true });
+      const request = startOf(bench, ['a']);
+      await other.journal.startRun(request);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return heard.has(`${request.runId}/a/0`) ? true : null;
+    });
+    for (const request of [first, next]) await journal().startRun(request);
+    const me = await claimFirst(bench.database, first.runId, 'a', worker.id);
+    const child = startOf(bench, ['x'], { mustBePublished: false });
+    const parent = { run: first.runId, step: 'a', depth: 1 };
+    const asChild = { ...child, started: { ...child.started, data: { ...child.started.data, parent } } };
+    const wait = { kind: 'step.waiting', data: { reason: 'child', child: child.runId }, stepKey: 'a' } as const;
+    const waiting = { version: 1, seen: 2, ownState: { state: 'waiting' }, child: asChild } as const;
+    await journal().append(appendOf(first.runId, me, [wait], waiting));
+    await eventually('the child', () => (heard.has(`${child.runId}/x/0`) ? true : null));
+    await bench.database.control.cancel({ runId: child.runId, by: 'test' });
+    await eventually('the parent', () => (heard.has(`${first.runId}/a/1`) ? true : null));
+    expect(heard.has(`${next.runId}/a/0`)).toBe(false);
+    await bench.database.control.cancel({ runId: first.runId, by: 'test' });
+    await eventually('the next in line', () => (heard.has(`${next.runId}/a/0`) ? true : null));
+    subscription.close();
+  });
+
   it('tell workers of steps that a process without a queue has opened', async () => {
     const server = await bench.openAnother({ announceDue: true });
     const heard: string[] = [];

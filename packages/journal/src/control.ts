@@ -97,8 +97,8 @@ export function createControl(parts: Parts): RunControl {
       return 'woken';
     },
     alarms: async (limit) => {
-      const rows = await sender.send<Omit<Alarm, 'at'> & { readonly at: Date }>(ALARMS, [limit]);
-      return rows.map((row) => ({ ...row, at: row.at.toISOString() }));
+      const rows = await sender.send<Alarm>(ALARMS, [limit]);
+      return rows.map((row) => ({ ...row, at: new Date(row.at).toISOString() }));
     },
     closeAlarm: async (runId) => void (await sender.send(CLOSE_ALARM, [runId])),
   };
