@@ -1,14 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '@switchyard/agent';
-import { type Database, LOCAL_PROJECT, openDatabase, uuidV7, type WorkerSession } from '@switchyard/journal';
 import {
-  compileGraph,
-  type JournalEvent,
-  type Json,
-  PipelineDocument,
-  planStart,
-  validate,
-} from '@switchyard/pipeline';
+  type Database,
+  LOCAL_PROJECT,
+  openDatabase,
+  type RevisionRow,
+  startRequest,
+  type WorkerSession,
+} from '@switchyard/journal';
+import { compileGraph, type JournalEvent, type Json, PipelineDocument, validate } from '@switchyard/pipeline';
 import {
   type AllowedPlace,
   createModelHttp,
@@ -116,29 +116,24 @@ export class Workshop {
 
   /** Starts a run as the server does. */
   async start(document: PipelineDocument, input: Json = {}): Promise<string> {
-    const { catalog, journal } = this.server;
+    const { catalog } = this.server;
     const pipeline = await catalog.pipelines.create({ name: `p ${randomUUID()}` });
-    const revision = await catalog.revisions.snapshot(pipeline.id, document);
-    const [trigger = ''] = compileGraph(document).triggers;
-    const start = planStart(compileGraph(document), {
-      kind: 'run.started',
-      data: {
-        trigger: { node: trigger, kind: 'manual' },
-        input: { inline: input },
-        revision: { id: revision.id, number: revision.number, hash: revision.hash },
-      },
-    });
-    const answer = await journal.startRun({
-      runId: uuidV7(systemClock.now()),
-      projectId: LOCAL_PROJECT,
-      pipelineId: pipeline.id,
-      revisionId: revision.id,
-      mustBePublished: false,
+    return this.startRevision(await catalog.revisions.snapshot(pipeline.id, document), input);
+  }
+
+  /** Starts a run of a revision at its first trigger. */
+  async startRevision(revision: RevisionRow, input: Json = {}): Promise<string> {
+    const [node = ''] = compileGraph(revision.document).triggers;
+    const order = {
+      revision,
+      trigger: { node, kind: 'manual' as const },
+      input,
       dedupKey: null,
-      started: start.started,
-      events: start.events,
-      open: start.open.map((one) => one.key),
-    });
+      mustBePublished: false,
+    };
+    const answer = await this.server.journal.startRun(
+      startRequest(order, { projectId: LOCAL_PROJECT, now: systemClock.now() }),
+    );
     if (answer.outcome !== 'started') throw new Error(answer.outcome);
     return answer.runId;
   }

@@ -131,6 +131,8 @@ export type AgentPorts = {
   readonly journal: AgentJournal;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Asked before each turn; true: the loop ends there with `AgentPaused`. Default: never. */
+  readonly paused?: () => boolean;
 };
 
 /** Runs the loop to its answer, beginning where `history` (this step's own events, in order) ends. */

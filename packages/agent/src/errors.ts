@@ -3,6 +3,7 @@
  *   ModelError      the model did not answer; `retryable` says whether the loop (first) or the step's retry (later) may try again
  *   AgentFailure    the loop gave up; the step fails with this code
  *   ToolInDoubt     a person must decide about a call; the step waits with reason `decision`
+ *   AgentPaused     the run is paused; the step waits with reason `paused`, between two turns
  */
 
 /** Stable codes of `ModelError`. */
@@ -61,5 +62,14 @@ export class ToolInDoubt extends Error {
   constructor(callId: string) {
     super(`It is not known whether the call ${callId} was carried out before the worker was lost.`);
     this.callId = callId;
+  }
+}
+
+/** The run is paused: everything so far is in the journal, and the next turn has not been asked for. */
+export class AgentPaused extends Error {
+  override readonly name = 'AgentPaused';
+
+  constructor() {
+    super('The run is paused; the next turn is taken when it goes on.');
   }
 }

@@ -17,7 +17,14 @@ export type {
   ToolEffect,
   UnknownOutcomePolicy,
 } from './contract.ts';
-export { AgentFailure, type AgentFailureCode, ModelError, type ModelErrorCode, ToolInDoubt } from './errors.ts';
+export {
+  AgentFailure,
+  type AgentFailureCode,
+  AgentPaused,
+  ModelError,
+  type ModelErrorCode,
+  ToolInDoubt,
+} from './errors.ts';
 export type { CodePort, DocumentPort, HttpAnswer, HttpPort, Page, PagePort } from './http.ts';
 export { runAgent } from './loop.ts';
 export { httpFetchTool } from './tools/http-fetch.ts';

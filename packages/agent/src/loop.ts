@@ -3,6 +3,7 @@ import { checkCall } from './call-check.ts';
 import { finishCalls } from './calls.ts';
 import { fingerprint } from './canonical.ts';
 import type { AgentEvent, AgentResult, ChatReply, RunAgent, ToolDeclaration } from './contract.ts';
+import { AgentPaused } from './errors.ts';
 import { BLOCKED, goesInCircles, judgeCall } from './guard.ts';
 import { keptTurns, openTurn } from './history.ts';
 import { patiently } from './patience.ts';
@@ -27,7 +28,7 @@ import { buildMessages, planWindow } from './window.ts';
 
 /**
  * Runs the loop to its answer, beginning where `history` ends. Guarantee: every effect stands as an intent in the journal
- * before it begins, and a recorded result is never asked for again. Throws `AgentFailure`, `ModelError`, `ToolInDoubt`,
+ * before it begins, and a recorded result is never asked for again. Throws `AgentFailure`, `ModelError`, `ToolInDoubt`, `AgentPaused`,
  * what the journal port throws, or the reason of an abort.
  */
 export const runAgent: RunAgent = async (request, history, ports) => {
@@ -40,6 +41,7 @@ export const runAgent: RunAgent = async (request, history, ports) => {
     const answer = answerOf(session);
     if (answer) return answer;
     if (state.retakes > request.retakes) throw failureFor(state.lastReason, state.retakes);
+    if (session.ports.paused?.() === true) throw new AgentPaused();
     await takeNext(session);
     const open = openTurn(state);
     if (open) await finishCalls(session, open, 'here');

@@ -68,4 +68,5 @@ export { checkInvariants } from './invariants.ts';
 export type { MigrateAnswer } from './migrate.ts';
 export { migrate } from './migrate.ts';
 export { type Packed, packJson, packText } from './pack.ts';
+export { graphOf, type StartOrder, startLimits, startRequest, stepLimitsOf } from './start-order.ts';
 export { uuidV7 } from './uuid.ts';

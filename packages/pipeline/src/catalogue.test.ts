@@ -29,7 +29,14 @@ describe('the catalogue', () => {
 
   it('tells effects, so that nothing of consequence is repeated in silence', () => {
     const effects = Object.fromEntries(nodeTypes.filter((one) => !one.pure).map((one) => [one.id, one.effect]));
-    expect(effects).toEqual({ http: 'once', code: 'none', agent: 'repeatable' });
+    expect(effects).toEqual({
+      http: 'once',
+      code: 'none',
+      agent: 'repeatable',
+      wait: 'none',
+      approval: 'none',
+      pipeline: 'none',
+    });
     expect(nodeTypes.filter((one) => one.pure && one.effect !== 'none')).toEqual([]);
     expect(Object.values(NODE_TYPES).filter((type) => type.pure !== (type.evaluate !== undefined))).toEqual([]);
   });
@@ -65,7 +72,7 @@ describe('ports', () => {
 describe('the JSON Schema of documents', () => {
   it('names its parts', () => {
     const schema = documentJsonSchema();
-    expect(Object.keys(schema.properties ?? {})).toEqual(['format', 'nodes', 'edges', 'notes']);
+    expect(Object.keys(schema.properties ?? {})).toEqual(['format', 'nodes', 'edges', 'notes', 'settings']);
     expect(JSON.stringify(schema)).toContain('"additionalProperties":false');
   });
 });

@@ -90,6 +90,8 @@ const stepEvents = [
   kind('step.waiting', {
     reason: z.enum(['time', 'webhook', 'approval', 'child', 'decision', 'paused']),
     until: z.string().optional(),
+    /** With `until`: the step is out of time then, and fails as timed out. */
+    timesOut: z.boolean().optional(),
     /** With `child`: the run that is waited for. */
     child: z.string().optional(),
   }),
@@ -154,7 +156,7 @@ const agentEvents = [
   }),
   kind('tool.in_doubt', { call: z.string() }),
   kind('tool.decided', { call: z.string(), decision: z.enum(['repeat', 'use', 'fail']), by: z.string() }),
-  kind('approval.requested', { subject: StoredValue }),
+  kind('approval.requested', { subject: StoredValue, instructions: z.string().optional() }),
   kind('approval.decided', { approved: z.boolean(), by: z.string(), comment: z.string().optional() }),
   kind('window.compacted', { hidden: z.number().int() }),
   kind('trajectory.started', { index: z.number().int() }),

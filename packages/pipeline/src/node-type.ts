@@ -8,11 +8,16 @@ export const NODE_TYPE_IDS = [
   'trigger.manual',
   'trigger.webhook',
   'trigger.schedule',
+  'trigger.pipeline',
+  'trigger.error',
   'http',
   'branch',
   'transform',
   'code',
   'agent',
+  'wait',
+  'approval',
+  'pipeline',
   'respond',
 ] as const;
 

@@ -1,25 +1,35 @@
 import type { Node } from './document.ts';
 import type { NodeType, NodeTypeId, Port } from './node-type.ts';
 import { agent } from './nodes/agent.ts';
+import { approval } from './nodes/approval.ts';
 import { branch } from './nodes/branch.ts';
 import { code } from './nodes/code.ts';
 import { http } from './nodes/http.ts';
+import { pipeline } from './nodes/pipeline.ts';
 import { respond } from './nodes/respond.ts';
 import { transform } from './nodes/transform.ts';
+import { triggerError } from './nodes/trigger-error.ts';
 import { triggerManual } from './nodes/trigger-manual.ts';
+import { triggerPipeline } from './nodes/trigger-pipeline.ts';
 import { triggerSchedule } from './nodes/trigger-schedule.ts';
 import { triggerWebhook } from './nodes/trigger-webhook.ts';
+import { wait } from './nodes/wait.ts';
 
 /** Every node type by id. The record type makes an id without an entry, or an entry without an id, a compile error. */
 export const NODE_TYPES: Readonly<Record<NodeTypeId, NodeType>> = {
   'trigger.manual': triggerManual,
   'trigger.webhook': triggerWebhook,
   'trigger.schedule': triggerSchedule,
+  'trigger.pipeline': triggerPipeline,
+  'trigger.error': triggerError,
   http,
   branch,
   transform,
   code,
   agent,
+  wait,
+  approval,
+  pipeline,
   respond,
 };
 

@@ -1,7 +1,8 @@
 import type { AgentJournal, ChatModel, Clock } from '@switchyard/agent';
-import type { DocumentHit } from '@switchyard/journal';
-import type { JournalEvent, Json, NodeConfig, Scope } from '@switchyard/pipeline';
+import type { DocumentHit, StartRunRequest } from '@switchyard/journal';
+import type { Failure, JournalEvent, Json, NodeConfig, Scope } from '@switchyard/pipeline';
 import type { Sandbox } from '@switchyard/sandbox';
+import type { WaitReason } from './errors.ts';
 import type { Outbound } from './outbound/index.ts';
 import type { Random } from './system.ts';
 
@@ -40,6 +41,48 @@ export type NodePorts = {
   readonly credentials: CredentialStore;
 };
 
+/** A run that a step called, as it stands. `output` and `failure` are null while it lives. */
+export type ChildRun = {
+  readonly runId: string;
+  readonly state: 'running' | 'succeeded' | 'failed' | 'cancelled';
+  readonly output: Json;
+  readonly failure: Failure | null;
+};
+
+/** Who calls, from which node, with what. */
+export type CallOrder = {
+  readonly runId: string;
+  readonly stepKey: string;
+  readonly node: string;
+  readonly input: Json;
+};
+
+/** Runs that steps call. */
+export interface Calls {
+  /**
+   * The start of the run that this node calls, at the revision its own revision pins; written with the caller's append.
+   * Throws `TerminalError` `depth_exceeded`, `no_pin`, `no_pipeline_trigger`.
+   */
+  request(order: CallOrder): Promise<StartRunRequest>;
+  /** How a called run stands. */
+  look(runId: string): Promise<ChildRun>;
+  /** Cancels a called run and what it called. */
+  cancel(runId: string): Promise<void>;
+}
+
+/** What a step that has waited finds when it is claimed again. */
+export type NodeWait = {
+  readonly reason: Exclude<WaitReason, 'paused' | 'decision'>;
+  /** When it would go on without an answer, ISO 8601; null: never. */
+  readonly until: string | null;
+  /** The answer it was woken with; null: it was not. `value` of an approval: `{approved, comment}`. */
+  readonly woken: { readonly by: string | null; readonly value: Json } | null;
+  /** Its time passed without an answer. */
+  readonly expired: boolean;
+  /** The run it called, with reason `child`. */
+  readonly child: ChildRun | null;
+};
+
 /** The step's own part of the journal, for nodes that write while they work. */
 export interface StepJournal extends AgentJournal {
   /** All events of this step so far, in order, of earlier attempts and workers too. */
@@ -63,12 +106,24 @@ export type NodeContext = {
   readonly timeoutMs: number | null;
   readonly runId: string;
   readonly stepKey: string;
+  /** Id of the node. */
+  readonly node: string;
   readonly ports: NodePorts;
   readonly journal: StepJournal;
+  /** Null: this attempt has not waited. */
+  readonly wait: NodeWait | null;
+  /** Whether the run is paused now: a node that can wait without losing anything should. */
+  readonly paused: () => boolean;
+  readonly calls: Calls;
 };
 
 /** What a node's work brought: the step's output and the ports its edges leave by. */
-export type NodeOutcome = { readonly output: Json; readonly ports: readonly string[] };
+export type NodeOutcome = {
+  readonly output: Json;
+  readonly ports: readonly string[];
+  /** A run that begins with this end and is not waited for. */
+  readonly child?: StartRunRequest;
+};
 
 /**
  * One node type's work. Guarantee of the caller: the step is claimed. Duty: look at `signal`; hold the effect back until

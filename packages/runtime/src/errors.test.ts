@@ -30,7 +30,7 @@ test.each([
   ],
   ['an address that is refused', new OutboundError('egress_denied', 'm'), ['egress_denied', 'never']],
   ['code that throws', new SandboxError('sandbox_error', 'm', 3), ['sandbox_error', 'never']],
-  ['a sandbox that died', new SandboxError('sandbox_crashed', 'm'), ['sandbox_crashed', 'failed']],
+  ['a sandbox that died', new SandboxError('sandbox_crashed', 'm'), ['sandbox_crashed', 'worker_lost']],
   ['an expression that fails', new ExpressionError('unknown_name', 'm'), ['unknown_name', 'never']],
   ['config that does not fit', z.string().safeParse(1).error, ['invalid_config', 'never']],
   ['a bug', new TypeError('x is not a function'), ['unexpected', 'failed']],
@@ -38,7 +38,7 @@ test.each([
   ['a call in doubt', new ToolInDoubt('call:1'), 'WaitRequested'],
   ['a stop', new StopRequested(), 'StopRequested'],
   ['a lost lease', new LeaseLost(), 'LeaseLost'],
-  ['a wait', new WaitRequested('m'), 'WaitRequested'],
+  ['a wait', new WaitRequested({ reason: 'time' }), 'WaitRequested'],
 ])('%s', (_name, thrown, expected) => {
   expect(retryOf(thrown)).toEqual(expected);
 });

@@ -1,5 +1,6 @@
-import { AgentFailure, ModelError, ToolInDoubt } from '@switchyard/agent';
-import { ExpressionError, type Failure, type Json } from '@switchyard/pipeline';
+import { AgentFailure, AgentPaused, ModelError, ToolInDoubt } from '@switchyard/agent';
+import type { BlobContent, StartRunRequest } from '@switchyard/journal';
+import { type EventBody, ExpressionError, type Failure, type Json } from '@switchyard/pipeline';
 import { SandboxError } from '@switchyard/sandbox';
 import { ZodError } from 'zod';
 import { OutboundError } from './outbound/index.ts';
@@ -9,7 +10,8 @@ import { OutboundError } from './outbound/index.ts';
  *   RetryableError   the step's retry policy decides: step.retrying or step.failed
  *   TerminalError    trying again cannot help: step.failed at once
  *   TimedOutError    as RetryableError, for policies that name `timed_out`
- *   WaitRequested    the step waits for a person: step.waiting
+ *   ProcessLostError as RetryableError, for policies that name `worker_lost`
+ *   WaitRequested    the step waits, held by nobody: step.waiting
  *   StopRequested    somebody cancelled: step.cancelled
  *   LeaseLost        the step is not ours any more: drop it, abort its effects, write nothing
  * Everything else becomes one of them in `asStepError` and nowhere else.
@@ -64,10 +66,38 @@ export class WorkerLostError extends StepError {
   readonly retry = 'never';
 }
 
-/** The step goes on when a person has decided. */
+/** The process that ran the step's own code died of it; the worker lives. */
+export class ProcessLostError extends StepError {
+  override readonly name = 'ProcessLostError';
+  readonly retry = 'worker_lost';
+}
+
+/** Why a step waits. */
+export type WaitReason = Extract<EventBody, { kind: 'step.waiting' }>['data']['reason'];
+
+/** What a step waits for, and what is written in the append in which it begins to. */
+export type WaitOrder = {
+  readonly reason: WaitReason;
+  /** Milliseconds after which the step goes on without an answer; absent: it waits for ever. */
+  readonly dueInMs?: number;
+  /** Events of the step before its `step.waiting`. */
+  readonly events?: readonly EventBody[];
+  /** Blobs those events name. */
+  readonly blobs?: readonly BlobContent[];
+  /** With reason `child`: the run waited for. `start`: it begins in this append. */
+  readonly child?: { readonly runId: string; readonly start?: StartRunRequest };
+};
+
+/** The step waits and is claimed again when it is woken or due. Nothing of the attempt is repeated but the node's own look at `wait`. */
 export class WaitRequested extends Error {
   override readonly name = 'WaitRequested';
-  readonly code = 'decision_needed';
+  readonly code = 'wait_requested';
+  readonly order: WaitOrder;
+
+  constructor(order: WaitOrder) {
+    super(`The step waits (${order.reason}).`);
+    this.order = order;
+  }
 }
 
 /** A cancel or stop reached the step. */
@@ -102,7 +132,8 @@ export function asStepError(thrown: unknown): StepEnd {
     thrown instanceof LeaseLost
   )
     return thrown;
-  if (thrown instanceof ToolInDoubt) return new WaitRequested(thrown.message);
+  if (thrown instanceof ToolInDoubt) return new WaitRequested({ reason: 'decision' });
+  if (thrown instanceof AgentPaused) return new WaitRequested({ reason: 'paused' });
   if (thrown instanceof ModelError) return byRetryable(thrown, { hint: thrown.hint, cause: thrown });
   if (thrown instanceof AgentFailure)
     return new RetryableError(thrown.code, thrown.message, { hint: thrown.hint, cause: thrown });
@@ -140,8 +171,8 @@ function byRetryable(error: Error & { readonly code: string; readonly retryable:
 
 function fromSandbox(error: SandboxError): StepError {
   const told: Told = { cause: error, ...(error.line === null ? {} : { details: { line: error.line } }) };
-  const passing =
-    error.code === 'sandbox_crashed' || error.code === 'sandbox_closed' || error.code === 'sandbox_timeout';
+  if (error.code === 'sandbox_crashed') return new ProcessLostError(error.code, error.message, told);
+  const passing = error.code === 'sandbox_closed' || error.code === 'sandbox_timeout';
   return passing
     ? new RetryableError(error.code, error.message, told)
     : new TerminalError(error.code, error.message, told);

@@ -1,14 +1,15 @@
 import type { ClaimAnswer, Journal, StepHint } from '@switchyard/journal';
-import { packJson } from '@switchyard/journal';
 import { type Node, nodeOfStep, nodeType, type RunState } from '@switchyard/pipeline';
 import { pureEvents } from './advance-run.ts';
-import { failureOf, LeaseLost, StepError, StopRequested, WaitRequested } from './errors.ts';
+import type { Calls } from './contract.ts';
+import { LeaseLost, StopRequested } from './errors.ts';
 import type { Holding } from './held-steps.ts';
-import { nextAttemptInMs } from './retry.ts';
+import { endOfRefused, ownEnd } from './own-end.ts';
 import type { CachedRun } from './run-cache.ts';
 import { type HeldTask, type NodeEnd, runNode } from './run-node.ts';
 import { type Body, type OwnEnd, type SettlingParts, settleStep } from './settle-step.ts';
 import { StepWriter } from './step-writer.ts';
+import { type AttemptTime, attemptTime } from './waits.ts';
 
 /*
  * From a hint to the journal:
@@ -25,7 +26,8 @@ import { StepWriter } from './step-writer.ts';
 /** What executing needs. */
 export type ExecutorParts = SettlingParts & {
   readonly journal: Journal;
-  /** Rings when a retry is due. */
+  readonly calls: Calls;
+  /** Rings when a retry or a wait is due. */
   readonly ringLater: (hint: StepHint, ms: number) => void;
   /** The journal says that this worker is dead. Resolves when it is registered anew. */
   readonly onDead: () => Promise<void>;
@@ -92,14 +94,25 @@ async function take(hint: StepHint, holding: Holding, parts: ExecutorParts): Pro
   if (answer.outcome !== 'claimed') return declined(answer.outcome, hint, parts);
   holding.epoch = answer.epoch;
   if (answer.cancel) holding.abort.abort(new StopRequested());
-  return {
-    run,
-    node,
-    holding,
-    journal: new StepWriter({ ...parts, worker }, holding, answer.epoch),
-    attempt: answer.attempt,
-    crashes: answer.crashes,
-  };
+  const { attempt, crashes } = answer;
+  const journal = new StepWriter({ ...parts, worker }, holding, answer.epoch);
+  return { run, node, holding, journal, attempt, crashes, ...timeOf({ run, node, holding }, parts) };
+}
+
+/** A step at its first claim has no history to look at. */
+function timeOf({ run, node, holding }: Pick<Task, 'run' | 'node' | 'holding'>, parts: ExecutorParts): AttemptTime {
+  const { journal, values, calls, clock } = parts;
+  const { runId } = run;
+  const { stepKey, epoch } = holding;
+  const again = (epoch ?? 1) > 1;
+  return attemptTime(
+    {
+      clock,
+      timeoutMs: node.timeoutSeconds === undefined ? null : node.timeoutSeconds * 1_000,
+      events: again ? () => journal.events(runId, { after: 0, stepKey, structural: true }) : null,
+    },
+    { json: (value) => values.json(value), calls },
+  );
 }
 
 function declined(
@@ -117,7 +130,7 @@ type Place = { readonly run: CachedRun; readonly node: Node };
 async function finishPure(hint: StepHint, { run, node }: Place, parts: ExecutorParts): Promise<Task | null> {
   const worker = parts.worker();
   const speaker = { stepKey: hint.stepKey, epoch: hint.epoch, n: null, worker };
-  const send = (body: Body) => parts.journal.append({ ...body, runId: run.runId, speaker, intent: false });
+  const send = (body: Body) => parts.journal.append({ ...body, runId: run.runId, speaker });
   const settled = await settleStep(
     {
       run,
@@ -137,6 +150,9 @@ async function endPure(hint: StepHint, { run, node }: Place, state: RunState, pa
   return { events, state: failed ? 'failed' : 'succeeded', blobs: blob ? [blob] : [] };
 }
 
+/** Timers beyond this are left to the sweep, which finds what is due within half a second. */
+const TIMER_MS = 60_000;
+
 /** Writes how the node ended. Null when nothing is kept, or when the step is not ours any more. */
 async function finish(task: Task, end: NodeEnd, parts: ExecutorParts): Promise<Task | null> {
   if ('error' in end && end.error instanceof LeaseLost) return null;
@@ -147,12 +163,14 @@ async function finish(task: Task, end: NodeEnd, parts: ExecutorParts): Promise<T
       run,
       key: holding.stepKey,
       send: (decide) => task.journal.fenced(decide),
-      ends: async (state) => ownEnd(task, end, state, parts),
+      ends: async (state, refused) =>
+        ownEnd(task, refused === null ? end : { error: endOfRefused(refused) }, state, parts),
     },
     parts,
   );
-  if (settled?.own.state === 'queued' && holding.epoch !== null)
-    parts.ringLater({ runId: run.runId, stepKey: holding.stepKey, epoch: holding.epoch }, settled.own.dueInMs ?? 0);
+  const dueInMs = settled?.own.dueInMs;
+  if (dueInMs !== undefined && dueInMs <= TIMER_MS && holding.epoch !== null)
+    parts.ringLater({ runId: run.runId, stepKey: holding.stepKey, epoch: holding.epoch }, dueInMs);
   return settled?.kept ? keptTask(run, settled.kept, { ...parts, id: worker }) : null;
 }
 
@@ -167,35 +185,6 @@ function keptTask(run: CachedRun, kept: Holding, by: ExecutorParts & { readonly 
     journal: new StepWriter({ ...by, worker: by.id }, kept, 1),
     attempt: 1,
     crashes: 0,
+    ...timeOf({ run, node, holding: kept }, by),
   };
-}
-
-function ownEnd({ node, holding, attempt }: Task, end: NodeEnd, state: RunState, parts: ExecutorParts): OwnEnd {
-  const stepKey = holding.stepKey;
-  if ('outcome' in end) {
-    const { stored, blob } = packJson(end.outcome.output);
-    if (blob) parts.values.remember(blob);
-    return {
-      events: [{ stepKey, kind: 'step.succeeded', data: { output: stored, ports: [...end.outcome.ports] } }],
-      state: 'succeeded',
-      blobs: blob ? [blob] : [],
-    };
-  }
-  const { error } = end;
-  if (error instanceof WaitRequested && state.cancelRequested === null)
-    return { events: [{ stepKey, kind: 'step.waiting', data: { reason: 'decision' } }], state: 'waiting', blobs: [] };
-  if (!(error instanceof StepError))
-    return { events: [{ stepKey, kind: 'step.cancelled', data: {} }], state: 'cancelled', blobs: [] };
-  const failure = failureOf(error, node.id);
-  const dueInMs =
-    state.cancelRequested === null ? nextAttemptInMs(node, error, attempt, parts.ports.random.fraction()) : null;
-  if (dueInMs !== null)
-    return {
-      events: [{ stepKey, kind: 'step.retrying', data: { failure, attempt: attempt + 1, dueInMs } }],
-      state: 'queued',
-      dueInMs,
-      blobs: [],
-    };
-  const continues = node.onError === 'fail' ? {} : { continues: true };
-  return { events: [{ stepKey, kind: 'step.failed', data: { failure, ...continues } }], state: 'failed', blobs: [] };
 }

@@ -19,6 +19,8 @@ export type Holding = {
   epoch: number | null;
   /** Aborted with the reason why the step must end. */
   readonly abort: AbortController;
+  /** Whether its run was paused when the last pulse looked. */
+  paused: boolean;
   /** Resolves when this process has let go of the step. */
   readonly ended: Promise<void>;
 };
@@ -43,7 +45,7 @@ export class HeldSteps {
     const ended = new Promise<void>((resolve) => {
       letGo = resolve;
     });
-    const holding: Holding = { runId, stepKey, epoch, abort: new AbortController(), ended };
+    const holding: Holding = { runId, stepKey, epoch, abort: new AbortController(), paused: false, ended };
     this.#letGo.set(holding, letGo);
     this.#byStep.set(key, holding);
     return holding;
@@ -92,6 +94,7 @@ export class HeldSteps {
     for (const lease of leases) {
       const holding = this.#byStep.get(`${lease.runId}/${lease.stepKey}`);
       if (holding) {
+        holding.paused = lease.paused === true;
         if (lease.stop && (holding.epoch === null || holding.epoch === lease.epoch))
           holding.abort.abort(new StopRequested());
         continue;

@@ -1,11 +1,15 @@
 export { createSandbox, type Sandbox } from '@switchyard/sandbox';
 export type {
+  CallOrder,
+  Calls,
+  ChildRun,
   DocumentSearch,
   Models,
   NodeContext,
   NodeOutcome,
   NodePorts,
   NodeRun,
+  NodeWait,
   OpenModel,
   StepJournal,
 } from './contract.ts';
@@ -21,12 +25,15 @@ export {
   asStepError,
   failureOf,
   LeaseLost,
+  ProcessLostError,
   RetryableError,
   type StepEnd,
   StepError,
   StopRequested,
   TerminalError,
   TimedOutError,
+  type WaitOrder,
+  type WaitReason,
   WaitRequested,
   WorkerLostError,
 } from './errors.ts';

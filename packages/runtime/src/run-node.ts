@@ -1,8 +1,8 @@
 import { crashPoint } from '@switchyard/journal';
-import { Json, type Node, type RunState, resolveNodeConfig } from '@switchyard/pipeline';
+import { Json, type Node, resolveNodeConfig } from '@switchyard/pipeline';
 import { z } from 'zod';
 import { scopeFor } from './advance-run.ts';
-import type { NodeOutcome, NodePorts, StepJournal } from './contract.ts';
+import type { Calls, NodeOutcome, NodePorts, NodeWait, StepJournal } from './contract.ts';
 import { asStepError, type StepEnd, TerminalError, TimedOutError, WorkerLostError } from './errors.ts';
 import type { Holding } from './held-steps.ts';
 import { nodeRun } from './nodes/registry.ts';
@@ -18,7 +18,14 @@ export type HeldTask = {
   readonly journal: StepJournal;
   readonly attempt: number;
   readonly crashes: number;
+  /** Milliseconds the node may still take in this attempt, its waits counted; null where it sets no limit. */
+  readonly msLeft: () => number | null;
+  /** What this attempt has waited for. Throws `TimedOutError` when the node's time passed meanwhile. */
+  readonly waited: () => Promise<NodeWait | null>;
 };
+
+/** What running a node needs of the worker. */
+export type RunParts = { readonly ports: NodePorts; readonly values: ValueReader; readonly calls: Calls };
 
 /** How a node's work ended. */
 export type NodeEnd = { readonly outcome: NodeOutcome } | { readonly error: StepEnd };
@@ -26,16 +33,12 @@ export type NodeEnd = { readonly outcome: NodeOutcome } | { readonly error: Step
 const Config = z.record(z.string(), Json);
 
 /** Runs the node to its end or until the step is aborted; never throws. What a node does after an abort is thrown away. */
-export async function runNode(
-  task: HeldTask,
-  parts: { readonly ports: NodePorts; readonly values: ValueReader },
-): Promise<NodeEnd> {
+export async function runNode(task: HeldTask, parts: RunParts): Promise<NodeEnd> {
   const { signal } = task.holding.abort;
   const over = new AbortController();
   try {
     signal.throwIfAborted();
-    limitTime(task, parts.ports, over.signal);
-    return { outcome: await Promise.race([work(task, task.run.state, parts), aborted(signal, over.signal)]) };
+    return { outcome: await Promise.race([work(task, parts, over.signal), aborted(signal, over.signal)]) };
   } catch (error) {
     return { error: asStepError(signal.aborted ? signal.reason : error) };
   } finally {
@@ -43,12 +46,11 @@ export async function runNode(
   }
 }
 
-async function work(
-  task: HeldTask,
-  state: RunState,
-  { ports, values }: { readonly ports: NodePorts; readonly values: ValueReader },
-): Promise<NodeOutcome> {
+async function work(task: HeldTask, { ports, values, calls }: RunParts, over: AbortSignal): Promise<NodeOutcome> {
   const { node, run, holding, attempt, crashes } = task;
+  const { state } = run;
+  const wait = await task.waited();
+  limitTime(task, ports, over);
   if (!survivesCrash(node, crashes)) {
     throw new WorkerLostError(
       'worker_lost',
@@ -74,17 +76,22 @@ async function work(
     timeoutMs: node.timeoutSeconds === undefined ? null : node.timeoutSeconds * 1_000,
     runId: run.runId,
     stepKey: holding.stepKey,
+    node: node.id,
     ports,
     journal: task.journal,
+    wait,
+    paused: () => holding.paused || run.state.paused,
+    calls,
   });
   if (node.type !== 'agent') crashPoint('tool.after-effect', scene);
   return outcome;
 }
 
-function limitTime({ node, holding }: HeldTask, { clock }: NodePorts, over: AbortSignal): void {
+function limitTime({ node, holding, msLeft }: HeldTask, { clock }: NodePorts, over: AbortSignal): void {
   const seconds = node.timeoutSeconds;
-  if (seconds === undefined) return;
-  clock.sleep(seconds * 1_000, over).then(
+  const left = msLeft();
+  if (seconds === undefined || left === null) return;
+  clock.sleep(left, over).then(
     () => holding.abort.abort(new TimedOutError(seconds)),
     () => {}, // the step was done in time
   );

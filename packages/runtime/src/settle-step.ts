@@ -1,5 +1,12 @@
 import type { Clock } from '@switchyard/agent';
-import type { AppendAnswer, AppendRequest, LiveStep, StepHint, StepRowState } from '@switchyard/journal';
+import type {
+  AppendAnswer,
+  AppendRequest,
+  LiveStep,
+  StartRunRequest,
+  StepHint,
+  StepRowState,
+} from '@switchyard/journal';
 import type { NewEvent, RunState } from '@switchyard/pipeline';
 import { type PlannedAppend, planAppend } from './advance-run.ts';
 import type { NodePorts } from './contract.ts';
@@ -33,18 +40,23 @@ export type OwnEnd = {
   readonly state: StepRowState;
   readonly dueInMs?: number;
   readonly blobs: PlannedAppend['blobs'];
+  /** A run that begins with it. */
+  readonly child?: StartRunRequest;
 };
 
 /** An append but for who speaks. */
-export type Body = Omit<AppendRequest, 'speaker' | 'runId' | 'intent'>;
+export type Body = Omit<AppendRequest, 'speaker' | 'runId'>;
+
+/** Why the journal did not take an end: the step was asked to stop, or the called pipeline may have no more runs. */
+export type Refusal = 'stopped' | 'full';
 
 /** A step about to end, and the way to write it: held steps have a pen, pure ones claim in the same breath. */
 export type Ending = {
   readonly run: CachedRun;
   readonly key: string;
   readonly send: (decide: () => Promise<Body>) => Promise<AppendAnswer>;
-  /** Asked anew for each plan: others may have cancelled the run meanwhile. */
-  readonly ends: (state: RunState) => Promise<OwnEnd>;
+  /** Asked anew for each plan: others may have cancelled the run meanwhile, or the last answer was a refusal. */
+  readonly ends: (state: RunState, refused: Refusal | null) => Promise<OwnEnd>;
 };
 
 /** What was written. `kept` is the successor this worker holds by it. */
@@ -69,11 +81,16 @@ type Written = Settled & { readonly planned: PlannedAppend };
 
 async function write(ending: Ending, parts: SettlingParts): Promise<Written | null> {
   let live: readonly LiveStep[] | undefined;
+  let refused: Refusal | null = null;
   for (let tries = 1; ; tries += 1) {
-    const { answer, ...written } = await attempt(ending, parts, live);
+    const { answer, ...written } = await attempt(ending, parts, { live, refused });
     if (answer.outcome === 'done' || answer.outcome === 'already') return written;
     if (written.kept) parts.held.end(written.kept);
     if (answer.outcome === 'over') parts.cache.forget(ending.run.runId);
+    if (answer.outcome === 'stopped' || answer.outcome === 'full') {
+      refused = answer.outcome; // it ends otherwise: `ends` says how
+      continue;
+    }
     if (answer.outcome !== 'behind') return null;
     ending.run.adopt(answer.missed, answer.version);
     live = answer.live;
@@ -85,10 +102,10 @@ async function write(ending: Ending, parts: SettlingParts): Promise<Written | nu
 async function attempt(
   { run, key, send, ends }: Ending,
   parts: SettlingParts,
-  live: readonly LiveStep[] | undefined,
+  { live, refused }: { readonly live: readonly LiveStep[] | undefined; readonly refused: Refusal | null },
 ): Promise<Written & { readonly answer: AppendAnswer }> {
   const at = new Date(parts.clock.now()).toISOString();
-  const own = await ends(run.state);
+  const own = await ends(run.state, refused);
   const planned = settles(own) ? await planFrom({ run, key, own, at, live }, parts) : alone(own);
   // Known here before the journal can name it as ours: a pulse in between must not take it for an orphan.
   const kept = planned.keep === null ? null : parts.held.begin(run.runId, planned.keep, 1);
@@ -105,11 +122,14 @@ function bodyOf(run: CachedRun, own: OwnEnd, planned: PlannedAppend): Body {
   return {
     version: run.version,
     seen: run.state.seq,
+    // a step that was asked to stop must not come back: it may neither wait nor be tried again
+    intent: !settles(own),
     events: planned.events,
     ownState: { state: own.state, ...(own.dueInMs === undefined ? {} : { dueInMs: own.dueInMs }) },
     open: planned.open,
     touch: planned.touch,
     blobs: [...own.blobs, ...planned.blobs],
+    ...(own.child ? { child: own.child } : {}),
     ...(planned.runState ? { runState: planned.runState } : {}),
   };
 }

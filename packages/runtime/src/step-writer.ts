@@ -71,8 +71,8 @@ export class StepWriter implements StepJournal {
   }
 
   /** Sends a structural append of this step. `decide` is asked once no other append of the step is under way. */
-  fenced(decide: () => Promise<Omit<AppendRequest, 'speaker' | 'runId' | 'intent'>>): Promise<AppendAnswer> {
-    return this.#inTurn(async () => this.#send({ ...(await decide()), runId: this.#holding.runId, intent: false }));
+  fenced(decide: () => Promise<Omit<AppendRequest, 'speaker' | 'runId'>>): Promise<AppendAnswer> {
+    return this.#inTurn(async () => this.#send({ ...(await decide()), runId: this.#holding.runId }));
   }
 
   async #send(request: Omit<AppendRequest, 'speaker'>): Promise<AppendAnswer> {

@@ -1,5 +1,6 @@
 import type { Clock } from '@switchyard/agent';
 import type { Database, StepHint, WorkerSession } from '@switchyard/journal';
+import { callsOn } from './calls.ts';
 import type { NodePorts } from './contract.ts';
 import type { Consumption, Dispatch } from './dispatch.ts';
 import { type ExecutorParts, executeStep } from './execute-step.ts';
@@ -31,7 +32,7 @@ const LATE_MS = 10;
 
 /** What a worker is made of. */
 export type WorkerOptions = {
-  readonly database: Pick<Database, 'journal' | 'catalog' | 'follower' | 'registerWorker' | 'onDue'>;
+  readonly database: Pick<Database, 'journal' | 'catalog' | 'control' | 'follower' | 'registerWorker' | 'onDue'>;
   readonly dispatch: Dispatch;
   readonly ports: NodePorts;
   readonly clock: Clock;
@@ -78,13 +79,15 @@ class Worker implements RunningWorker {
     this.#options = options;
     this.#session = session;
     this.#lastPulse = options.clock.elapsed();
-    const { journal, catalog } = options.database;
+    const { journal, catalog, control } = options.database;
+    const values = new ValueReader(journal);
     this.#parts = {
       journal,
       cache: new RunCache({ journal, revisions: catalog.revisions, warn: options.warn }),
-      values: new ValueReader(journal),
+      values,
       held: this.#held,
       ports: options.ports,
+      calls: callsOn({ journal, catalog, control, values, clock: options.clock }),
       clock: options.clock,
       worker: () => this.#session.id,
       fastPath: () => options.fastPath && !this.#ending.signal.aborted,

@@ -43,6 +43,7 @@ export async function runAgentNode(context: NodeContext): Promise<NodeOutcome> {
     journal: context.journal,
     clock: context.ports.clock,
     signal: context.signal,
+    paused: context.paused,
     identity: `${context.runId}/${context.stepKey}`,
   });
   return { output: outputOf(result, config), ports: ['out'] };

@@ -1,11 +1,22 @@
 import type { NodeTypeId } from '@switchyard/pipeline';
 import type { NodeRun } from '../contract.ts';
 import { runAgentNode } from './agent.ts';
+import { runApproval } from './approval.ts';
 import { runCode } from './code.ts';
 import { runHttp } from './http.ts';
+import { runPipeline } from './pipeline.ts';
+import { runWait } from './wait.ts';
 
 /** Types that are functions of config and scope: evaluated where they stand, without a run. */
-type PureTypeId = 'trigger.manual' | 'trigger.webhook' | 'trigger.schedule' | 'branch' | 'transform' | 'respond';
+type PureTypeId =
+  | 'trigger.manual'
+  | 'trigger.webhook'
+  | 'trigger.schedule'
+  | 'trigger.pipeline'
+  | 'trigger.error'
+  | 'branch'
+  | 'transform'
+  | 'respond';
 
 /** Types a worker runs. A new node type lands here until it is named pure above. */
 export type WorkTypeId = Exclude<NodeTypeId, PureTypeId>;
@@ -13,8 +24,11 @@ export type WorkTypeId = Exclude<NodeTypeId, PureTypeId>;
 /** The work of each type; does not compile when one is missing. */
 export const NODE_RUNS: Readonly<Record<WorkTypeId, NodeRun>> = {
   agent: runAgentNode,
+  approval: runApproval,
   code: runCode,
   http: runHttp,
+  pipeline: runPipeline,
+  wait: runWait,
 };
 
 /** The work of a type, or null where it is pure or unknown. */
