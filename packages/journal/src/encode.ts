@@ -53,12 +53,23 @@ export function startValues(request: Start): readonly unknown[] {
   return [...eventColumns(events), request.open, request.runState ?? null, ...blobColumns(events, request.blobs)];
 }
 
-/** What few starts ask: `p_more` of `start_run`. Null: nothing. */
-export function startMore({ started, limits, stepLimits }: Start): string | null {
+/** Values of `start_run` after those: what the settings of its pipeline ask. */
+export function limitValues(request: Start): readonly unknown[] {
+  const { queueMax = null, priority = 0, weight = 1 } = request.limits ?? {};
+  const more = startMore(request);
+  return [queueMax, priority, weight, Object.keys(more).length === 0 ? null : JSON.stringify(more)];
+}
+
+/** What few starts have. */
+function startMore({ started, limits = {}, stepLimits }: Start): Readonly<Record<string, unknown>> {
+  const { concurrency, rate } = limits;
   const { parent } = started.data;
-  if (limits === undefined && stepLimits === undefined && parent === undefined) return null;
-  const steps = stepLimits === undefined ? {} : { steps: stepLimits };
-  return JSON.stringify({ ...limits, ...steps, ...(parent === undefined ? {} : { parent }) });
+  return {
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(rate === undefined ? {} : { rate }),
+    ...(stepLimits === undefined ? {} : { steps: stepLimits }),
+    ...(parent === undefined ? {} : { parent }),
+  };
 }
 
 /** A child as `append` takes it. Its blobs travel with those of the append. */
@@ -66,6 +77,7 @@ function childValue(child: StartRunRequest): string {
   const events = startEvents(child);
   const [kinds, keys, data] = eventColumns(events);
   const { trigger } = child.started.data;
+  const [queueMax, priority, weight] = limitValues(child);
   const blobs = [...new Set([...(child.blobs ?? []).map((blob) => blob.sha256), ...namedBlobs(events)])];
   return JSON.stringify({
     run: child.runId,
@@ -75,7 +87,7 @@ function childValue(child: StartRunRequest): string {
     node: trigger.node,
     trigger: trigger.kind,
     ...{ kinds, keys, data, open: child.open, state: child.runState ?? null, blobs },
-    more: JSON.parse(startMore(child) ?? '{}'),
+    ...{ queueMax, priority, weight, more: startMore(child) },
   });
 }
 

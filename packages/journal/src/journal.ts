@@ -10,7 +10,7 @@ import type {
   StepHint,
 } from './contract.ts';
 import { crashPoint } from './crash-point.ts';
-import { appendValues, decodeEvents, type EventRow, startMore, startValues } from './encode.ts';
+import { appendValues, decodeEvents, type EventRow, limitValues, startValues } from './encode.ts';
 import { JournalError } from './errors.ts';
 import { createRunQueue, type RunQueue } from './run-queue.ts';
 import type { Sender, Statement } from './send.ts';
@@ -18,7 +18,7 @@ import type { Sender, Statement } from './send.ts';
 /** `$1, $2, …` for a function of so many parameters. */
 const parameters = (count: number): string => Array.from({ length: count }, (_, index) => `$${index + 1}`).join(', ');
 
-const START: Statement = { name: 'start_run', text: `select * from start_run(${parameters(17)})` };
+const START: Statement = { name: 'start_run', text: `select * from start_run(${parameters(20)})` };
 const APPEND: Statement = { name: 'append', text: `select * from append(${parameters(25)})` };
 const CLAIM: Statement = { name: 'claim', text: `select * from claim(${parameters(5)})` };
 const EVENTS: Statement = {
@@ -80,7 +80,7 @@ async function startRun({ sender, bell }: Parts, request: StartRunRequest): Prom
     trigger.node,
     trigger.kind,
     ...startValues(request),
-    startMore(request),
+    ...limitValues(request),
   ];
   const row = only(await sender.send<StartRow>(START, values));
   if (row.outcome === 'stale_revision' || row.outcome === 'full') return { outcome: row.outcome };

@@ -195,41 +195,47 @@ $$;
 
 -- start_run: 2xx may be answered once this has committed. The same run id or (pipeline, dedup key) gives the same run, also
 -- when callers race: `on conflict` waits for the other inserter.
--- p_more: what the settings of its pipeline and its parent ask: {queueMax, priority, weight, concurrency: {key, max},
--- rate: {max, perSeconds}, steps: {key: limiter}, parent: {run, step, depth, root, paused}}.
--- `full`: nothing stored, the pipeline has queueMax living runs. `hints`: what to ring for; null: all that was opened.
+-- p_more: what few starts have: {concurrency: {key, max}, rate: {max, perSeconds}, steps: {key: limiter}, parent: {run, step, depth,
+-- root, paused}}.
+-- `full`: nothing stored, the pipeline has p_queue_max living runs. `hints`: what to ring for; null: all that was opened.
 drop function start_run(uuid, uuid, uuid, uuid, boolean, text, text, text, text[], text[], text[], text[], text, bytea[], text[], bytea[]);
 create function start_run(
   p_run uuid, p_project uuid, p_pipeline uuid, p_revision uuid, p_published boolean, p_dedup text, p_node text, p_trigger text,
   p_kinds text[], p_keys text[], p_data text[], p_open text[], p_run_state text,
-  p_sha bytea[], p_media text[], p_bytes bytea[], p_more jsonb default null,
+  p_sha bytea[], p_media text[], p_bytes bytea[],
+  p_queue_max int default null, p_priority int default 0, p_weight int default 1, p_more jsonb default null,
   out outcome text, out run_id uuid, out run_seq int, out hints json)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
-  v_refused text; v_state text := coalesce(p_run_state, 'running'); v_parent jsonb := p_more -> 'parent'; v_paused boolean := false;
-  v_key text := p_more #>> '{concurrency,key}'; v_rate text; v_weight int := coalesce((p_more ->> 'weight')::int, 1); v_priority int := coalesce((p_more ->> 'priority')::int, 0);
+  v_refused text; v_living int; v_state text := coalesce(p_run_state, 'running'); v_paused boolean := false;
+  v_parent jsonb; v_key text; v_rate text;
 begin
   if p_published and not exists (select from pipeline where id = p_pipeline and published_revision_id = p_revision and removed_at is null) then
     v_refused := 'stale_revision';
-  elsif p_run_state is null and queue_full(p_pipeline, (p_more ->> 'queueMax')::int) then v_refused := 'full';
+  elsif p_queue_max is not null and p_run_state is null then
+    select count(*) into v_living from (select from run where pipeline_id = p_pipeline and state in ('queued', 'running') limit p_queue_max) living;
+    if v_living > p_queue_max - 64 and queue_full(p_pipeline, p_queue_max) then v_refused := 'full'; end if;
   end if;
-  if v_parent is not null then
-    v_paused := (v_parent ->> 'paused')::boolean and p_run_state is null;
-    if v_paused then                                                                         -- as its parent is; the caller cannot know
-      p_kinds := p_kinds || 'run.paused'::text; p_keys := p_keys || null::text; p_data := p_data || '{"by":"parent"}'::text;
+  if p_more is not null then
+    v_parent := p_more -> 'parent'; v_key := p_more #>> '{concurrency,key}';
+    if v_parent is not null then
+      v_paused := (v_parent ->> 'paused')::boolean and p_run_state is null;
+      if v_paused then                                                                       -- as its parent is; the caller cannot know
+        p_kinds := p_kinds || 'run.paused'::text; p_keys := p_keys || null::text; p_data := p_data || '{"by":"parent"}'::text;
+      end if;
+      if v_key is not null and exists (                                                      -- it goes in with the ancestor that has the place
+        with recursive up as (select id, parent_run, concurrency_key from run where id = (v_parent ->> 'run')::uuid
+                              union all select r.id, r.parent_run, r.concurrency_key from up join run r on r.id = up.parent_run)
+        select from up where concurrency_key = v_key) then v_key := null; end if;
     end if;
-    if v_key is not null and exists (                                                        -- it goes in with the ancestor that has the place
-      with recursive up as (select id, parent_run, concurrency_key from run where id = (v_parent ->> 'run')::uuid
-                            union all select r.id, r.parent_run, r.concurrency_key from up join run r on r.id = up.parent_run)
-      select from up where concurrency_key = v_key) then v_key := null; end if;
-  end if;
-  if v_refused is null and p_run_state is null then
-    if v_key is not null then
-      v_state := 'queued'; perform set_limiter('run/' || v_key, (p_more #>> '{concurrency,max}')::int, null, p_project);
-    end if;
-    if p_more -> 'rate' is not null then
-      v_state := 'queued'; v_rate := 'rate/' || p_pipeline;
-      perform set_limiter(v_rate, (p_more #>> '{rate,max}')::int, (p_more #>> '{rate,perSeconds}')::float8, p_project);
+    if v_refused is null and p_run_state is null then
+      if v_key is not null then
+        v_state := 'queued'; perform set_limiter('run/' || v_key, (p_more #>> '{concurrency,max}')::int, null, p_project);
+      end if;
+      if p_more -> 'rate' is not null then
+        v_state := 'queued'; v_rate := 'rate/' || p_pipeline;
+        perform set_limiter(v_rate, (p_more #>> '{rate,max}')::int, (p_more #>> '{rate,perSeconds}')::float8, p_project);
+      end if;
     end if;
   end if;
   if v_refused is null then
@@ -237,7 +243,7 @@ begin
                      priority, weight, concurrency_key, rate_key, paused_at, ended_at)
       values (p_run, p_project, p_pipeline, p_revision, (v_parent ->> 'run')::uuid, v_parent ->> 'step', coalesce((v_parent ->> 'root')::uuid, p_run),
               coalesce((v_parent ->> 'depth')::int, 0), p_dedup, p_node, p_trigger, v_state, cardinality(p_kinds), 1,
-              v_priority, v_weight, v_key, v_rate, case when v_paused then clock_timestamp() end,
+              p_priority, p_weight, v_key, v_rate, case when v_paused then clock_timestamp() end,
               case when p_run_state in ('succeeded', 'failed', 'cancelled') then clock_timestamp() end)
       on conflict do nothing;
   end if;
@@ -253,14 +259,16 @@ begin
   if p_more -> 'steps' is not null then perform make_limiters(array(select value from jsonb_each(p_more -> 'steps')), p_project); end if;
   insert into step (run_id, project_id, pipeline_id, key, state, due_at, parked_at, priority, limit_key)
     select p_run, p_project, p_pipeline, o.key, 'queued', case when v_state = 'running' and not v_paused then clock_timestamp() end,
-           case when v_state <> 'running' or v_paused then clock_timestamp() end, v_priority, p_more #>> array['steps', o.key, 'key'] from unnest(p_open) o(key);
+           case when v_state <> 'running' or v_paused then clock_timestamp() end, p_priority, p_more #>> array['steps', o.key, 'key'] from unnest(p_open) o(key);
   outcome := 'started'; run_id := p_run; run_seq := cardinality(p_kinds);
   if v_state = 'queued' then                                                                 -- its turn may be now, and only then before nobody
     hints := coalesce((select json_agg(json_build_object('runId', a.run_id, 'stepKey', a.step_key, 'epoch', a.epoch))
                          from admit(v_key, case when v_key is null then v_rate end) a), '[]');
-  elsif v_paused or 50 * v_weight = (select count(*) from (select from step where pipeline_id = p_pipeline and due_at < (select clock_timestamp() - interval '100 ms')
-                                                            limit 50 * v_weight) backlog) then
-    hints := '[]';                                                                           -- not before those that wait: the sweep rings in turn
+  elsif v_paused then hints := '[]';
+  elsif v_living is null or v_living >= 50 * p_weight then
+    if exists (select from step where pipeline_id = p_pipeline and due_at < (select clock_timestamp() - interval '100 ms') offset 50 * p_weight - 1) then
+      hints := '[]';                                                                         -- not before those that wait: the sweep rings in turn
+    end if;
   end if;
   if p_run_state in ('failed', 'cancelled') then perform raise_alarm(p_run, p_project, p_trigger, p_run_state); end if;
 end $$;
@@ -295,7 +303,7 @@ begin
     if cardinality(p_touch) <> (select count(*) from step t join unnest(p_touch, p_touch_epoch, p_touch_to) x(key, epoch, to_state) on t.key = x.key and t.epoch = x.epoch
                                  where t.run_id = p_run and (t.state = 'waiting' or t.state in ('queued', 'running') and x.to_state <> 'due')) then outcome := 'behind'; end if;
   end if;
-  if outcome is null and p_child is not null and queue_full((p_child ->> 'pipeline')::uuid, (p_child #>> '{more,queueMax}')::int) then outcome := 'full'; end if;
+  if outcome is null and p_child is not null and queue_full((p_child ->> 'pipeline')::uuid, (p_child ->> 'queueMax')::int) then outcome := 'full'; end if;
   if outcome is null and p_step is not null then                                             -- the fence
     update step set n = coalesce(p_n, 0) + 1, epoch = p_epoch + (p_n is null)::int, state = coalesce(p_state, state), rung_at = null, parked_at = null,
            owner = case when p_state is null then owner end,
@@ -379,8 +387,8 @@ begin
       array(select json_array_elements_text(p_child -> 'kinds')), array(select json_array_elements_text(p_child -> 'keys')), array(select json_array_elements_text(p_child -> 'data')),
       array(select json_array_elements_text(p_child -> 'open')), p_child ->> 'state',
       array(select decode(x, 'hex') from json_array_elements_text(p_child -> 'blobs') x), array(select null::text from json_array_elements(p_child -> 'blobs')),
-      array(select null::bytea from json_array_elements(p_child -> 'blobs')),
-      jsonb_set(v_more::jsonb - 'queueMax', '{parent}', (v_more::jsonb -> 'parent') || jsonb_build_object('run', p_run, 'root', r.root_run, 'paused', r.paused_at is not null))) c;
+      array(select null::bytea from json_array_elements(p_child -> 'blobs')), null, (p_child ->> 'priority')::int, (p_child ->> 'weight')::int,
+      jsonb_set(v_more::jsonb, '{parent}', (v_more::jsonb -> 'parent') || jsonb_build_object('run', p_run, 'root', r.root_run, 'paused', r.paused_at is not null))) c;
     if hints is null then hints := (select json_agg(json_build_object('runId', p_child ->> 'run', 'stepKey', o, 'epoch', 0)) from json_array_elements_text(p_child -> 'open') o); end if;
   end if;
   if p_state = 'waiting' and p_due_ms is null and exists (select from run where parent_run = p_run and parent_step = p_step and ended_at is not null)
@@ -522,37 +530,13 @@ begin
   update run u set seq = r.seq + 1, version = u.version + 1, paused_at = clock_timestamp() where u.id = p_run;
 end $$;
 
--- sweep: one at a time, never waiting for a row. It decides nothing: it sets free what nobody alive holds, lets go what has room
--- again, names what is due and was not claimed, already marked as rung, and children to cancel (a row without step). The caller
--- rings, in this order, and cancels. p_worker, who asks,
--- does not judge itself: its own session would get its own lock.
 -- Fair: of each pipeline at most a window of steps is rung and unclaimed, as many more as its weight says, and the pipelines take
 -- turns. The window follows what the workers hold, so that the bells of a thousand runs of one pipeline do not stand before those
 -- of another for longer than the work in hand takes a few times.
-create or replace function sweep(p_worker int) returns table (run_id uuid, step_key text, epoch int)
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+create function ring_due() returns table (run_id uuid, step_key text, epoch int) language plpgsql as $$
 #variable_conflict use_column
-declare v_window int; v record; v_now timestamptz := clock_timestamp();
+declare v_window int; v_now timestamptz := clock_timestamp();
 begin
-  if not pg_try_advisory_xact_lock(21337, 0) then return; end if;
-  perform bury(id) from worker where dead_at is null and id <> p_worker;
-  return query update step s set epoch = s.epoch + 1, owner = null, due_at = clock_timestamp(), rung_at = clock_timestamp(), crashes = s.crashes + 1
-    from (select h.run_id, h.key from step h where h.owner is not null
-             and not exists (select from worker w where w.id = h.owner and w.dead_at is null) for no key update of h skip locked) lost
-   where s.run_id = lost.run_id and s.key = lost.key returning s.run_id, s.key, s.epoch;
-  -- children whose parent, or the step that waits for them, was cancelled by somebody who died before he told them
-  return query select c.id, null::text, null::int from run c join run p on p.id = c.parent_run
-   where c.parent_run is not null and c.ended_at is null and c.cancel_at is null
-     and (p.cancel_at is not null or exists (select from step t where t.run_id = c.parent_run and t.key = c.parent_step and t.state = 'cancelled'))
-   limit 20;
-  for v in select distinct concurrency_key, case when concurrency_key is null then rate_key end as rate from run where state = 'queued' limit 100 loop
-    perform from limiter where key = coalesce('run/' || v.concurrency_key, v.rate) for no key update skip locked;
-    if found then return query select a.run_id, a.step_key, a.epoch from admit(v.concurrency_key, v.rate) a; end if;
-  end loop;
-  for v in select distinct limit_key from step where limit_key is not null and parked_at is not null and due_at is null limit 100 loop
-    perform from limiter where key = v.limit_key for no key update skip locked;
-    if found then return query select u.run_id, u.step_key, u.epoch from unpark(v.limit_key) u; end if;
-  end loop;
   select 32 + count(*) into v_window from step where owner is not null;
   return query
     with recursive line as (                                                                 -- pipelines with something due, one probe of the index each
@@ -581,6 +565,38 @@ begin
       update step s set rung_at = clock_timestamp() from mine m where s.run_id = m.run_id and s.key = m.key
         returning s.run_id, s.key, s.epoch, m.priority, m.turn, m.due_at)
     select r.run_id, r.key, r.epoch from rung r order by r.priority desc, r.turn, r.due_at;
+end $$;
+
+-- sweep: one at a time, never waiting for a row. It decides nothing: it sets free what nobody alive holds, lets go what has room
+-- again, names what is due and was not claimed, already marked as rung, and children to cancel (a row without step). The caller
+-- rings, in this order, and cancels. p_worker, who asks, does not judge itself: its own session would get its own lock.
+-- Plans: what it looks for is mostly not there, and its indexes hold just that; statistics of tables that fill and empty within
+-- seconds say otherwise.
+create or replace function sweep(p_worker int) returns table (run_id uuid, step_key text, epoch int)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare v record;
+begin
+  if not pg_try_advisory_xact_lock(21337, 0) then return; end if;
+  perform bury(id) from worker where dead_at is null and id <> p_worker;
+  return query update step s set epoch = s.epoch + 1, owner = null, due_at = clock_timestamp(), rung_at = clock_timestamp(), crashes = s.crashes + 1
+    from (select h.run_id, h.key from step h where h.owner is not null
+             and not exists (select from worker w where w.id = h.owner and w.dead_at is null) for no key update of h skip locked) lost
+   where s.run_id = lost.run_id and s.key = lost.key returning s.run_id, s.key, s.epoch;
+  -- children whose parent, or the step that waits for them, was cancelled by somebody who died before he told them
+  return query select c.id, null::text, null::int from run c join run p on p.id = c.parent_run
+   where c.parent_run is not null and c.ended_at is null and c.cancel_at is null
+     and (p.cancel_at is not null or exists (select from step t where t.run_id = c.parent_run and t.key = c.parent_step and t.state = 'cancelled'))
+   limit 20;
+  for v in select distinct concurrency_key, case when concurrency_key is null then rate_key end as rate from run where state = 'queued' limit 100 loop
+    perform from limiter where key = coalesce('run/' || v.concurrency_key, v.rate) for no key update skip locked;
+    if found then return query select a.run_id, a.step_key, a.epoch from admit(v.concurrency_key, v.rate) a; end if;
+  end loop;
+  for v in select distinct limit_key from step where limit_key is not null and parked_at is not null and due_at is null limit 100 loop
+    perform from limiter where key = v.limit_key for no key update skip locked;
+    if found then return query select u.run_id, u.step_key, u.epoch from unpark(v.limit_key) u; end if;
+  end loop;
+  if (select true from step where due_at is not null order by pipeline_id, due_at limit 1) then return query select * from ring_due(); end if;
 end $$;
 
 -- The role the product works as, with what is new here; see the first journal migration.
