@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type FaultProxy, startFaultProxy } from '../../../test/harness/fault-proxy.ts';
 import {
   appendOf,
   claimFirst,
@@ -8,18 +9,17 @@ import {
   startOf,
   startRun,
 } from '../../../test/harness/journal.ts';
-import { startTornAnswerProxy, type TornAnswerProxy } from '../../../test/harness/torn-answer-proxy.ts';
 import type { WorkerSession } from './contract.ts';
 import type { Database } from './database-contract.ts';
 
 let bench: JournalBench;
-let proxy: TornAnswerProxy;
+let proxy: FaultProxy;
 let torn: Database;
 let worker: WorkerSession;
 
 beforeAll(async () => {
   bench = await openJournalBench();
-  proxy = await startTornAnswerProxy(bench.test.url);
+  proxy = await startFaultProxy(bench.test.url);
   torn = await bench.openAnother({ url: proxy.url });
   worker = await bench.database.registerWorker({ build: 'test' });
 });
@@ -31,10 +31,10 @@ afterAll(async () => {
 
 /** Runs a call whose first answer is torn off after Postgres has committed. */
 async function unanswered<Answer>(text: string, call: () => Promise<Answer>): Promise<Answer> {
-  const before = proxy.torn();
-  proxy.tearNext(text);
+  const before = proxy.fired.cut;
+  proxy.inject({ verb: 'cut', after: 0, towards: 'client', when: text });
   const answer = await call();
-  expect(proxy.torn()).toBe(before + 1);
+  expect(proxy.fired.cut).toBe(before + 1);
   return answer;
 }
 

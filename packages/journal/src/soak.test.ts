@@ -1,6 +1,7 @@
 import type { NewEvent } from '@switchyard/pipeline';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../../../test/harness/database.ts';
+import { type FaultProxy, startFaultProxy } from '../../../test/harness/fault-proxy.ts';
 import {
   appendOf,
   type JournalBench,
@@ -10,7 +11,6 @@ import {
   succeeded,
 } from '../../../test/harness/journal.ts';
 import { checkJournal } from '../../../test/harness/journal-check.ts';
-import { startTornAnswerProxy, type TornAnswerProxy } from '../../../test/harness/torn-answer-proxy.ts';
 import type { AppendRequest, Speaker, StepHint, WorkerSession } from './contract.ts';
 import type { Database } from './database-contract.ts';
 
@@ -40,7 +40,7 @@ const chance = (share: number): boolean => random() < share;
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 let bench: JournalBench;
-let proxy: TornAnswerProxy;
+let proxy: FaultProxy;
 let databases: Database[];
 const hints: StepHint[] = [];
 const effects = new Map<string, number>();
@@ -62,7 +62,7 @@ function ring(all: readonly StepHint[], lost: number): void {
 
 beforeAll(async () => {
   bench = await openJournalBench();
-  proxy = await startTornAnswerProxy(bench.test.url);
+  proxy = await startFaultProxy(bench.test.url);
   databases = [];
   for (let index = 0; index < WORKERS; index++) databases.push(await bench.openAnother({ url: proxy.url }));
 });
@@ -245,7 +245,8 @@ async function live(database: Database): Promise<void> {
 
 async function disturb(): Promise<void> {
   while (!stopped) {
-    proxy.tearNext(['append', 'append', 'claim'][Math.floor(random() * 3)] ?? 'append');
+    const when = ['append', 'append', 'claim'][Math.floor(random() * 3)] ?? 'append';
+    proxy.inject({ verb: 'cut', after: 0, towards: 'client', when });
     if (chance(0.2)) {
       meet('connection killed');
       await bench.test.sql(
@@ -307,7 +308,7 @@ it('keeps its promises under faults', async () => {
   expect(found).toEqual(Object.fromEntries(Object.keys(found).map((name) => [name, 0])));
   expect(Math.max(...effects.values())).toBe(1);
   // the faults must have happened, else nothing was shown
-  expect(proxy.torn()).toBeGreaterThan(10);
+  expect(proxy.fired.cut).toBeGreaterThan(10);
   for (const what of ['done', 'already', 'behind', 'lost', 'abandoned', 'hint lost', 'connection killed'])
     expect([what, met[what] ?? 0]).not.toEqual([what, 0]);
 }, 90_000);

@@ -1,7 +1,7 @@
 import type { PipelineDocument } from '@switchyard/pipeline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startFaultProxy } from '../../../../test/harness/fault-proxy.ts';
 import { type JournalBench, openJournalBench, startOf, startRun } from '../../../../test/harness/journal.ts';
-import { startTornAnswerProxy } from '../../../../test/harness/torn-answer-proxy.ts';
 import type { PipelineRow } from './contract.ts';
 
 let bench: JournalBench;
@@ -377,9 +377,9 @@ describe('documents', () => {
 
 describe('a database that does not answer', () => {
   it('is one error, through Prisma as through pg', async () => {
-    const proxy = await startTornAnswerProxy(bench.test.url);
+    const proxy = await startFaultProxy(bench.test.url);
     const other = await bench.openAnother({ url: proxy.url });
-    proxy.tearNext('model_connection');
+    proxy.inject({ verb: 'cut', after: 0, towards: 'client', when: 'model_connection' });
     await expect(other.catalog.connections.list()).rejects.toMatchObject({
       code: 'database_unavailable',
       next: 'retry',
