@@ -75,7 +75,8 @@ drop function fire(uuid, timestamptz, timestamptz, uuid, uuid, uuid, uuid, text,
 create function fire(
   p_schedule uuid, p_expected timestamptz, p_next timestamptz, p_missed timestamptz[], p_missed_detail text, p_fire_at timestamptz, p_detail text,
   p_run uuid, p_project uuid, p_pipeline uuid, p_revision uuid, p_node text, p_trigger text,
-  p_kinds text[], p_keys text[], p_data text[], p_open text[], p_run_state text, p_sha bytea[], p_media text[], p_bytes bytea[], p_dedup text, p_more jsonb,
+  p_kinds text[], p_keys text[], p_data text[], p_open text[], p_run_state text, p_sha bytea[], p_media text[], p_bytes bytea[],
+  p_queue_max int, p_priority int, p_weight int, p_more jsonb, p_dedup text,
   out outcome text, out run_id uuid, out run_seq int, out hints json)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 #variable_conflict use_column
@@ -112,7 +113,7 @@ begin
   end if;
   select r.outcome, r.run_id, r.run_seq, r.hints into outcome, run_id, run_seq, hints
     from start_run(p_run, p_project, p_pipeline, p_revision, true, p_dedup, p_node, p_trigger,
-                   p_kinds, p_keys, p_data, p_open, p_run_state, p_sha, p_media, p_bytes, p_more) r;
+                   p_kinds, p_keys, p_data, p_open, p_run_state, p_sha, p_media, p_bytes, p_queue_max, p_priority, p_weight, p_more) r;
   if outcome = 'stale_revision' then raise exception 'published anew' using errcode = 'SY004'; end if;
   if outcome = 'full' then
     update firing set outcome = 'skipped', run_id = null, detail = 'the pipeline had as many living runs as it may'

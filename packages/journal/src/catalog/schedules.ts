@@ -1,6 +1,6 @@
 import type { Bell } from '../bell.ts';
 import type { StepHint } from '../contract.ts';
-import { startMore, startValues } from '../encode.ts';
+import { limitValues, startValues } from '../encode.ts';
 import { sqlState } from '../errors.ts';
 import type { Sender, Statement } from '../send.ts';
 import type { DueSchedule, FireAnswer, Firing, FiringRow, ScheduleRow, Schedules } from './contract.ts';
@@ -27,7 +27,7 @@ const PLAN: Statement = {
 };
 const FIRE: Statement = {
   name: 'fire',
-  text: `select * from fire(${Array.from({ length: 23 }, (_, i) => `$${i + 1}`).join(', ')})`,
+  text: `select * from fire(${Array.from({ length: 26 }, (_, i) => `$${i + 1}`).join(', ')})`,
 };
 const LIVING: Statement = {
   name: 'schedule_living',
@@ -57,11 +57,12 @@ type FireRow = {
 function fireValues({ scheduleId, expected, next, missed = [], fireAt, start, ...said }: Firing): readonly unknown[] {
   const head = [scheduleId, expected, next, missed, said.missedDetail ?? null, fireAt, said.detail ?? null];
   const dedupKey = `schedule:${scheduleId}:${fireAt}`;
-  if (start === null) return [...head, ...Array(6).fill(null), [], [], [], [], null, [], [], [], dedupKey, null];
+  if (start === null)
+    return [...head, ...Array(6).fill(null), [], [], [], [], null, [], [], [], ...Array(4).fill(null), dedupKey];
   const { runId, projectId, pipelineId, revisionId } = start;
   const { node, kind } = start.started.data.trigger;
   const ids = [runId, projectId, pipelineId, revisionId, node, kind];
-  return [...head, ...ids, ...startValues(start), dedupKey, startMore(start)];
+  return [...head, ...ids, ...startValues(start), ...limitValues(start), dedupKey];
 }
 
 /** Schedules. The tick is every server's; `due` sees those of all projects, lists the project's. */
