@@ -1,0 +1,209 @@
+import type { RevisionRow } from '@switchyard/journal';
+import { compileGraph, type PipelineDocument, planStart } from '@switchyard/pipeline';
+import { type Dispatch, type RunningWorker, startWorker } from '@switchyard/runtime';
+import { type Effect, type Outside, portsOf } from './doubles.ts';
+import { type MemoryDatabase, MemoryServer, openMemoryDatabase, type Wire } from './memory-database.ts';
+import { MemoryQueue, type QueueFaults } from './memory-dispatch.ts';
+import { Tables } from './memory-journal-rows.ts';
+import { EPOCH, Process } from './process.ts';
+import { Chance, Timeline } from './timeline.ts';
+
+/*
+ * A whole installation in memory: a database, a queue, a server process that starts runs, and workers: the real ones.
+ */
+
+/** The project, pipeline and revision of all runs of a world. */
+export const PROJECT = '00000000-0000-7000-8000-000000000001';
+/** The only pipeline. */
+export const PIPELINE = '00000000-0000-7000-8000-0000000000aa';
+/** Its only revision. */
+export const REVISION = '00000000-0000-7000-8000-0000000000bb';
+
+/** What may go wrong, each a probability per occasion. */
+export type Trouble = {
+  readonly queue: QueueFaults;
+  readonly outside: Outside['trouble'];
+  /** Of one statement. */
+  readonly torn: number;
+  readonly refused: number;
+  readonly slow: number;
+  readonly skewMs: number;
+};
+
+/** Nothing goes wrong. */
+export const CALM: Trouble = {
+  queue: { lost: 0, doubled: 0, delayed: 0 },
+  outside: { slow: 0, model: 0 },
+  torn: 0,
+  refused: 0,
+  slow: 0,
+  skewMs: 0,
+};
+
+type AtWork = { readonly process: Process; running: RunningWorker | null };
+
+/** Options of a world. */
+export type WorldOptions = {
+  readonly seed: number;
+  readonly document: PipelineDocument;
+  readonly trouble: Trouble;
+  readonly fastPath?: boolean;
+  /** State to begin with: that of a fork. */
+  readonly tables?: Tables;
+  readonly effects?: readonly Effect[];
+  /** The database's time to begin with. */
+  readonly from?: number;
+};
+
+/** One simulated installation. */
+export class World {
+  readonly timeline = new Timeline();
+  readonly chance: Chance;
+  readonly server: MemoryServer;
+  readonly queue: MemoryQueue;
+  readonly effects: Effect[];
+  readonly workers: AtWork[] = [];
+  readonly fired = new Map<string, number>();
+  /** What workers told their operators. */
+  readonly warnings: string[] = [];
+  /** Runs whose start was acknowledged. */
+  readonly started: string[] = [];
+  /** Until then no statement gets through. */
+  awayUntil = 0;
+  readonly wire: Wire;
+  readonly #options: WorldOptions;
+  readonly #front: Process;
+  readonly #times = new Map<string, number>();
+  readonly frontDatabase: MemoryDatabase;
+  #made = 0;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    this.chance = new Chance(options.seed);
+    this.effects = [...(options.effects ?? [])];
+    const base = options.from ?? EPOCH;
+    const now = (): number => base + this.timeline.now;
+    const tables = options.tables?.fork(now) ?? new Tables(now);
+    tables.pipelines.set(PIPELINE, { publishedRevisionId: REVISION, listensError: false });
+    const fired = (fault: string): void => this.count(fault);
+    this.wire = { fate: (process, query) => this.#fate(process, query.name), around: null };
+    this.server = new MemoryServer(this.timeline, tables, this.wire);
+    this.queue = new MemoryQueue({
+      ...{ timeline: this.timeline, chance: this.chance, fired },
+      faults: options.trouble.queue,
+    });
+    this.#front = this.#process('front');
+    this.frontDatabase = this.#open(this.#front, true);
+  }
+
+  /** The database's time, milliseconds since 1970. */
+  get now(): number {
+    return this.server.tables.now();
+  }
+
+  /** Counts a fault that fired. */
+  count(fault: string): void {
+    this.fired.set(fault, (this.fired.get(fault) ?? 0) + 1);
+  }
+
+  #fate(process: Process, name: string): ReturnType<Wire['fate']> {
+    const { torn, refused, slow } = this.#options.trouble;
+    const { chance } = this;
+    const calm = { thereMs: chance.between(0.1, 1), backMs: chance.between(0.1, 1) };
+    if (process === this.#front && name !== 'request_cancel') return { ...calm, end: 'answered' };
+    if (this.timeline.now < this.awayUntil) return { ...calm, end: 'refused' };
+    const dice = chance.fraction();
+    if (dice < torn) {
+      this.count('commit unknown, applied');
+      return { ...calm, end: 'torn' };
+    }
+    if (dice < torn + refused) {
+      this.count('commit unknown, not applied');
+      return { ...calm, end: 'refused' };
+    }
+    if (dice < torn + refused + slow) {
+      this.count('slow store');
+      return { thereMs: chance.between(50, 3_000), backMs: chance.between(0.1, 500), end: 'answered' };
+    }
+    return { ...calm, end: 'answered' };
+  }
+
+  #process(name: string): Process {
+    const { skewMs } = this.#options.trouble;
+    const skew = skewMs === 0 ? 0 : this.chance.between(-skewMs, skewMs);
+    const chance = new Chance(this.chance.below(2 ** 31));
+    return new Process({ name, timeline: this.timeline, chance, skewMs: skew });
+  }
+
+  #open(process: Process, announceDue: boolean): MemoryDatabase {
+    const revision = { id: REVISION, number: 1, document: this.#options.document, pins: {} };
+    return openMemoryDatabase({
+      server: this.server,
+      process,
+      // the edge: the worker reads the document of a revision and nothing else of it
+      revisions: { get: async () => revision as unknown as RevisionRow },
+      announceDue,
+      warn: (message) => this.warnings.push(message),
+    });
+  }
+
+  /** Starts a real worker in a process of its own. */
+  startWorker(concurrency: number): AtWork {
+    this.#made += 1;
+    const process = this.#process(`worker ${this.#made}`);
+    const atWork: AtWork = { process, running: null };
+    this.workers.push(atWork);
+    const outside: Outside = {
+      effects: this.effects,
+      times: this.#times,
+      seqOf: (runId) => this.server.tables.run(runId)?.row.seq ?? 0,
+      trouble: this.#options.trouble.outside,
+      fired: (fault) => this.count(fault),
+    };
+    void startWorker({
+      database: this.#open(process, false),
+      dispatch: this.queue.dispatchOf(process) satisfies Dispatch,
+      ports: portsOf(outside, process),
+      clock: process.clock,
+      concurrency,
+      fastPath: this.#options.fastPath ?? true,
+      build: 'simulated',
+      warn: (message) => this.warnings.push(message),
+    }).then(
+      (running) => {
+        atWork.running = running;
+      },
+      (error: unknown) => this.warnings.push(`a worker did not start: ${String(error)}`),
+    );
+    return atWork;
+  }
+
+  /** The server starts a run; it is acknowledged when the answer is there. */
+  async startRun(runId: string): Promise<void> {
+    const { document } = this.#options;
+    const start = planStart(compileGraph(document), {
+      kind: 'run.started',
+      data: {
+        trigger: { node: 'start', kind: 'manual' },
+        input: { inline: null },
+        revision: { id: REVISION, number: 1, hash: 'reference' },
+      },
+    });
+    const answer = await this.frontDatabase.journal.startRun({
+      runId,
+      projectId: PROJECT,
+      pipelineId: PIPELINE,
+      revisionId: REVISION,
+      mustBePublished: true,
+      dedupKey: null,
+      started: start.started,
+      events: start.events,
+      open: start.open.map(({ key }) => key),
+    });
+    if (answer.outcome === 'started') this.started.push(answer.runId);
+  }
+}
+
+/** The id of the k-th run of a seed. */
+export const runIdOf = (seed: number, k: number): string =>
+  `00000000-0000-7000-9000-${(seed * 64 + k).toString(16).padStart(12, '0')}`;
