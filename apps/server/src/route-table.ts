@@ -8,12 +8,14 @@ import { credentialRoutes } from './routes/credentials.ts';
 import { installationRoutes } from './routes/installation.ts';
 import { pipelineRoutes } from './routes/pipelines.ts';
 import { runRoutes } from './routes/runs.ts';
+import { scheduleRoutes } from './schedule/routes.ts';
 import { streamRoutes } from './stream/routes.ts';
 
 const LISTED: readonly AnyRoute[] = [
   ...installationRoutes,
   ...pipelineRoutes,
   ...runRoutes,
+  ...scheduleRoutes,
   ...streamRoutes,
   ...connectionRoutes,
   ...credentialRoutes,

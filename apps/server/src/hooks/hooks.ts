@@ -32,7 +32,13 @@ export async function receiveHook(request: Request, response: Response, services
   const left = new AbortController();
   response.on('close', () => left.abort());
   const gone = AbortSignal.any([left.signal, services.stopping]);
-  const waiting = { runId, graph: graphOf(revision), mode: hook.mode, deadlineMs: hook.deadlineSeconds * 1000, gone };
+  const waiting = {
+    runId,
+    graph: graphOf(revision),
+    mode: hook.mode === 'respond' ? ('respond' as const) : ('last_step' as const),
+    deadlineMs: hook.deadlineSeconds * 1000,
+    gone,
+  };
   await send(await awaitAnswer(waiting, services.database, services.clock), { response, runId, services });
 }
 

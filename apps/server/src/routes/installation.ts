@@ -2,8 +2,16 @@ import { nodeTypeCatalogue } from '@switchyard/pipeline';
 import { z } from 'zod';
 import { notFound } from '../http/api-error.ts';
 import { route } from '../http/route.ts';
-import { nextFires } from '../schedule/next-fires.ts';
-import { ById, Id, KeyShown, listOf } from './shapes.ts';
+import { ById, KeyShown, listOf } from './shapes.ts';
+
+const isTimezone = (name: string): boolean => {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+};
 
 /** What this installation is and offers. */
 export const installationRoutes = [
@@ -30,6 +38,7 @@ export const installationRoutes = [
       version: z.string(),
       key: z.string().nullable(),
       publicUrl: z.string(),
+      timezone: z.string().describe('Zone of your schedules that name none.'),
     }),
     handle: async ({ services }) => {
       const { project, user } = await services.database.catalog.session();
@@ -39,7 +48,25 @@ export const installationRoutes = [
         version: services.version,
         key: await services.localKey(),
         publicUrl: services.baseUrl,
+        timezone: user.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
       };
+    },
+  }),
+  route({
+    method: 'put',
+    path: '/api/session/timezone',
+    auth: 'local',
+    permission: 'manage',
+    scope: 'installation',
+    summary: 'Set the zone of your schedules that name none, from their next publish on; null: that of the machine',
+    body: z.strictObject({
+      timezone: z.string().max(64).refine(isTimezone, 'an IANA name such as Europe/Berlin').nullable(),
+    }),
+    status: 204,
+    answer: null,
+    handle: async ({ body, services }) => {
+      await services.database.catalog.setTimezone(body.timezone);
+      return null;
     },
   }),
   route({
@@ -104,26 +131,5 @@ export const installationRoutes = [
     handle: async ({ query, services }) => ({
       items: await services.database.catalog.documents.search(query.q, query.limit),
     }),
-  }),
-  route({
-    method: 'get',
-    path: '/api/schedules',
-    auth: 'local',
-    permission: 'read',
-    scope: 'project',
-    summary: 'Live schedules with their next ten fire times',
-    query: z.object({ pipeline: Id.optional() }),
-    answer: listOf(z.looseObject({ id: Id, cron: z.string(), timezone: z.string(), next: z.array(z.string()) })),
-    handle: async ({ query, services }) => {
-      const rows = await services.database.catalog.schedules.list(query.pipeline ? { pipelineId: query.pipeline } : {});
-      return {
-        items: rows.map((row) => ({
-          ...row,
-          next: nextFires({ ...row, everySeconds: null }, new Date(services.clock.now()), 10).map((at) =>
-            at.toISOString(),
-          ),
-        })),
-      };
-    },
   }),
 ];

@@ -148,7 +148,9 @@ describe('publish', () => {
     expect(schedule).toMatchObject({
       node: 'clock',
       cron: '0 * * * *',
-      timezone: 'UTC',
+      timezone: Intl.DateTimeFormat().resolvedOptions().timeZone, // none is named, and the owner has said none
+      missed: 'last',
+      overlap: 'allow',
       nextFire: null,
       enabled: true,
     });
@@ -187,6 +189,18 @@ describe('publish', () => {
 });
 
 describe('schedules', () => {
+  it('C8: stand in the zone of their owner when they name none', async () => {
+    await catalog().setTimezone('Asia/Tokyo');
+    const pipeline = await save(
+      await catalog().pipelines.create({ name: 'in Tokyo' }),
+      triggers(null, { cron: '0 9 * * *' }),
+    );
+    await publish(pipeline);
+    expect((await catalog().session()).user.timezone).toBe('Asia/Tokyo');
+    expect((await catalog().schedules.list({ pipelineId: pipeline.id }))[0]?.timezone).toBe('Asia/Tokyo');
+    await catalog().setTimezone(null);
+  });
+
   it('fire once, though two servers see the same time', async () => {
     const pipeline = await save(
       await catalog().pipelines.create({ name: 'fired' }),
@@ -203,6 +217,7 @@ describe('schedules', () => {
     ).toHaveLength(2);
     const firing = () => ({
       scheduleId: id,
+      expected: first,
       fireAt: first,
       next: second,
       start: startOf(bench, ['a'], { pipelineId: pipeline.id, revisionId: revision.id }),
@@ -218,9 +233,8 @@ describe('schedules', () => {
       nextFire: second,
       lastFire: first,
     });
-    expect(await catalog().schedules.fire({ scheduleId: id, fireAt: second, next: null, start: null })).toEqual({
-      outcome: 'missed',
-    });
+    const missed = { scheduleId: id, expected: second, next: null, missed: [second], fireAt: null, start: null };
+    expect(await catalog().schedules.fire(missed)).toEqual({ outcome: 'missed' });
     const stale = { ...firing(), start: startOf(bench, ['a'], { pipelineId: pipeline.id }) };
     expect(await catalog().schedules.fire(stale)).toEqual({ outcome: 'stale_revision' });
     await bench.test.sql('update schedule set next_fire = $2 where id = $1', [id, first]); // edited so that a fired time comes again

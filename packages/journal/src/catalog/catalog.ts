@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import type { Bell } from '../bell.ts';
 import { classify } from '../errors.ts';
 import { PrismaClient } from '../generated/client.ts';
-import type { Sender } from '../send.ts';
+import type { Sender, Statement } from '../send.ts';
 import { createApiKeys } from './api-keys.ts';
 import { createConnections } from './connections.ts';
 import { type Catalog, LOCAL_USER } from './contract.ts';
@@ -15,6 +15,8 @@ import { createRuns } from './runs.ts';
 import { createSchedules } from './schedules.ts';
 import { createSeal } from './seal.ts';
 import { createWebhooks } from './webhooks.ts';
+
+const TIMEZONE: Statement = { name: 'user_timezone', text: 'update "user" set timezone = $1 where id = $2' };
 
 /** Every method of a part, with its errors classified: one edge for Prisma and pg alike. */
 function classified<Part extends object>(part: Part): Part {
@@ -50,7 +52,7 @@ export function createCatalog(options: {
     pipelines: classified(createPipelines(prisma, projectId, revisions.forget)),
     revisions: classified(revisions),
     runs: classified(createRuns(prisma, projectId)),
-    webhooks: classified(createWebhooks(prisma, sender, projectId)),
+    webhooks: classified(createWebhooks(sender, projectId)),
     schedules: classified(createSchedules({ sender, bell, projectId })),
     connections: classified(createConnections({ prisma, projectId, seal })),
     documents: classified(createDocuments(prisma, projectId)),
@@ -61,7 +63,13 @@ export function createCatalog(options: {
         prisma.project.findUniqueOrThrow({ where: { id: projectId } }),
         prisma.user.findUniqueOrThrow({ where: { id: LOCAL_USER } }),
       ]);
-      return { project: { id: project.id, name: project.name }, user: { id: user.id, name: user.name } };
+      return {
+        project: { id: project.id, name: project.name },
+        user: { id: user.id, name: user.name, timezone: user.timezone },
+      };
+    },
+    setTimezone: async (timezone) => {
+      await sender.send(TIMEZONE, [timezone, LOCAL_USER]);
     },
     close: () => prisma.$disconnect(),
   };

@@ -154,7 +154,7 @@ export interface Runs {
   blob(runId: string, sha256: string): Promise<{ readonly mediaType: string; readonly bytes: Buffer } | null>;
 }
 
-/** A webhook of a published revision. */
+/** A webhook of a published revision. What else its trigger says stands in the revision's document. */
 export type WebhookRow = {
   readonly id: string;
   readonly projectId: string;
@@ -162,14 +162,51 @@ export type WebhookRow = {
   /** The revision published now: start the run with `mustBePublished`. */
   readonly revisionId: string;
   readonly node: string;
-  readonly mode: 'at_once' | 'last_step' | 'respond';
+  readonly mode: 'at_once' | 'last_step' | 'respond' | 'stream';
   readonly deadlineSeconds: number;
 };
 
-/** Webhooks are written by publish alone. Tokens are unique in the installation and stored as sha-256. */
+/** What came in at a webhook and what became of it. */
+export type DeliveryRow = {
+  readonly id: string;
+  readonly webhookId: string;
+  /** The run it began, or the one that an earlier delivery of the same name had begun. */
+  readonly runId: string | null;
+  readonly at: string;
+  readonly outcome: 'started' | 'repeated' | 'refused';
+  /** HTTP status of the refusal, else that of the acceptance. */
+  readonly status: number;
+  readonly code: string | null;
+  readonly method: string;
+  /** The query as it came, with its question mark; empty: none. */
+  readonly target: string;
+  /** Without secrets. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly bodyBytes: number;
+};
+/** A delivery to be noted. `body` only where no run holds it. */
+export type NewDelivery = DeliveryRow & { readonly body: Buffer | null };
+
+/** Webhooks are written by publish alone; one keeps its id while its node stays. Tokens are unique in the installation and stored as sha-256. */
 export interface Webhooks {
   byToken(token: string): Promise<WebhookRow | null>;
+  get(id: string): Promise<WebhookRow | null>;
   list(pipelineId: string): Promise<readonly WebhookRow[]>;
+  /**
+   * Counts a call under a rate and compares the living runs of the webhook with a limit. Null: come in. Else the seconds
+   * after which to try again; then nothing is counted.
+   */
+  take(hook: {
+    readonly id: string;
+    readonly rate: { readonly max: number; readonly perSeconds: number } | null;
+    readonly living: number | null;
+  }): Promise<number | null>;
+  /** Notes deliveries; of each webhook the newest 50 stay. Ids are UUIDs that rise with time. */
+  note(deliveries: readonly NewDelivery[]): Promise<void>;
+  /** The newest first. */
+  deliveries(webhookId: string): Promise<readonly DeliveryRow[]>;
+  /** One delivery of a webhook with its body, if it stands there. */
+  delivery(webhookId: string, id: string): Promise<NewDelivery | null>;
 }
 
 /** A schedule of a published revision. `nextFire` null: new or changed, its next time is to be planned. */
@@ -180,32 +217,77 @@ export type ScheduleRow = {
   /** The revision published now. */
   readonly revisionId: string;
   readonly node: string;
-  readonly cron: string;
+  /** Null: it has an interval. */
+  readonly cron: string | null;
+  readonly everySeconds: number | null;
   readonly timezone: string;
+  readonly missed: 'skip' | 'last' | 'all';
+  readonly overlap: 'allow' | 'skip' | 'queue_one' | 'cancel_running';
   readonly nextFire: string | null;
   readonly lastFire: string | null;
   readonly enabled: boolean;
 };
 
-/** `taken`: another server fired or planned it, or it is gone. `stale_revision`: published anew meanwhile; load, build, fire again. */
+/** A schedule to look at. */
+export type DueSchedule = ScheduleRow & {
+  /** The database's clock: the only one that decides what is due. */
+  readonly now: string;
+  /** A firing that waited for a run that has ended now. */
+  readonly queuedFire: string | null;
+};
+
+/** What became of one fire time. */
+export type FiringRow = {
+  readonly fireAt: string;
+  /** When that was decided. */
+  readonly at: string;
+  readonly outcome: 'fired' | 'queued' | 'skipped' | 'missed';
+  readonly runId: string | null;
+  readonly detail: string | null;
+};
+
+/**
+ * `queued`, `skipped`: by the overlap policy, no run now · `taken`: another server fired or planned it, or it is changed, disabled or
+ * gone · `stale_revision`: published anew meanwhile; load, build, fire again.
+ */
 export type FireAnswer =
   | { readonly outcome: 'fired'; readonly runId: string; readonly seq: number }
-  | { readonly outcome: 'missed' | 'taken' | 'stale_revision' };
+  | { readonly outcome: 'missed' | 'queued' | 'skipped' | 'taken' | 'stale_revision' };
 
-/** Schedules are written by publish; `fire` is one transaction: compare-and-set on `nextFire`, firing row, run. */
+/** One firing. `fireAt` and `start` null: only times are missed. */
+export type Firing = {
+  readonly scheduleId: string;
+  /** `nextFire` as it was read; null: `fireAt` is queued and its turn has come. */
+  readonly expected: string | null;
+  /** The new `nextFire`; null: it never fires again. */
+  readonly next: string | null;
+  /** Times nobody was there for, rising; the first is noted with `missedDetail`. */
+  readonly missed?: readonly string[];
+  readonly missedDetail?: string | null;
+  readonly fireAt: string | null;
+  /** Noted with the firing. */
+  readonly detail?: string | null;
+  /** Its dedup key is made here. */
+  readonly start: Omit<StartRunRequest, 'dedupKey' | 'mustBePublished'> | null;
+};
+
+/** Schedules are written by publish; `fire` is one transaction: compare-and-set on `nextFire`, firing rows, run. */
 export interface Schedules {
   list(options?: { readonly pipelineId?: string }): Promise<readonly ScheduleRow[]>;
-  /** Enabled ones whose time has come by the database's clock, and those without a next time. At most 100. */
-  due(): Promise<readonly ScheduleRow[]>;
+  get(id: string): Promise<ScheduleRow | null>;
+  /** Enabled ones whose time has come by the database's clock, and those without a next time, but for `except`. At most 500. */
+  due(except?: readonly string[]): Promise<readonly DueSchedule[]>;
   /** Sets the first next time of a schedule that has none; false: somebody did. */
   plan(id: string, nextFire: string): Promise<boolean>;
-  /** `start` null records the firing as missed. The dedup key of the run is made here. `next` null: it never fires again. */
-  fire(firing: {
-    readonly scheduleId: string;
-    readonly fireAt: string;
-    readonly next: string | null;
-    readonly start: Omit<StartRunRequest, 'dedupKey' | 'mustBePublished'> | null;
-  }): Promise<FireAnswer>;
+  fire(firing: Firing): Promise<FireAnswer>;
+  /** Living runs of its firings before a time. */
+  living(id: string, before: string): Promise<readonly string[]>;
+  /** The newest first. */
+  firings(id: string, options: { readonly before?: string; readonly limit: number }): Promise<readonly FiringRow[]>;
+  /** A schedule enabled again is planned from now: the time it was off is not missed. False: there is none. */
+  enable(id: string, enabled: boolean): Promise<boolean>;
+  /** Deletes firings older than a week but for the newest of each schedule; how many. */
+  prune(): Promise<number>;
 }
 
 /** Price in US dollars per million tokens. */
@@ -312,6 +394,8 @@ export interface Catalog {
   /** Names of the project and of the local user, for the session. */
   session(): Promise<{
     readonly project: { readonly id: string; readonly name: string };
-    readonly user: { readonly id: string; readonly name: string };
+    readonly user: { readonly id: string; readonly name: string; readonly timezone: string | null };
   }>;
+  /** The zone of the owner's schedules that name none, from the next publish on; null: that of the machine. */
+  setTimezone(zone: string | null): Promise<void>;
 }

@@ -1,12 +1,12 @@
 import type { PipelineDocument } from '@switchyard/pipeline';
-import { z } from 'zod';
 import { JournalError } from '../errors.ts';
 import type { Prisma, PrismaClient } from '../generated/client.ts';
 import type { PipelineModel, RevisionModel } from '../generated/models.ts';
-import { contentHash, tokenHash } from './content-hash.ts';
+import { contentHash } from './content-hash.ts';
 import type { PublishAnswer } from './contract.ts';
 import { pinsOf, storedPins } from './pins.ts';
 import { documentOf, isTaken, jsonOf, pipelineOf, revisionOf } from './rows.ts';
+import { syncSchedules, syncWebhooks } from './sync-triggers.ts';
 
 /*
  * Publishing: the draft becomes a revision (the same drawing with the same callees is the same revision, by content hash), the
@@ -15,61 +15,6 @@ import { documentOf, isTaken, jsonOf, pipelineOf, revisionOf } from './rows.ts';
  */
 
 type Transaction = Prisma.TransactionClient;
-
-/** What this room reads of a webhook trigger's config; the server has validated the whole. */
-const WebhookConfig = z.object({
-  token: z.string().min(1),
-  mode: z.enum(['at_once', 'last_step', 'respond']).default('at_once'),
-  deadlineSeconds: z.number().int().positive().default(30),
-});
-const ScheduleConfig = z.object({ cron: z.string().min(1), timezone: z.string().min(1).default('UTC') });
-
-function triggersOf<Config>(
-  document: PipelineDocument,
-  type: string,
-  schema: z.ZodType<Config>,
-): { readonly node: string; readonly config: Config }[] {
-  return document.nodes
-    .filter((node) => node.type === type)
-    .map((node) => {
-      const config = schema.safeParse(node.config);
-      if (config.success) return { node: node.id, config: config.data };
-      throw new JournalError('invalid_request', `node ${node.id}: ${z.prettifyError(config.error)}`);
-    });
-}
-
-async function syncWebhooks(tx: Transaction, pipeline: PipelineModel, document: PipelineDocument): Promise<void> {
-  const { id: pipelineId, projectId } = pipeline;
-  await tx.webhook.deleteMany({ where: { pipelineId } });
-  const wanted = triggersOf(document, 'trigger.webhook', WebhookConfig);
-  if (wanted.length === 0) return;
-  await tx.webhook.createMany({
-    data: wanted.map(({ node, config }) => ({
-      projectId,
-      pipelineId,
-      node,
-      mode: config.mode,
-      deadlineSeconds: config.deadlineSeconds,
-      tokenSha: tokenHash(config.token),
-    })),
-  });
-}
-
-/** An unchanged schedule keeps its next time; a new or changed one is planned by the server. */
-async function syncSchedules(tx: Transaction, pipeline: PipelineModel, document: PipelineDocument): Promise<void> {
-  const { id: pipelineId, projectId } = pipeline;
-  const wanted = triggersOf(document, 'trigger.schedule', ScheduleConfig);
-  await tx.schedule.deleteMany({ where: { pipelineId, node: { notIn: wanted.map(({ node }) => node) } } });
-  for (const { node, config } of wanted) {
-    const { count } = await tx.schedule.updateMany({ where: { pipelineId, node, ...config }, data: {} });
-    if (count === 1) continue;
-    await tx.schedule.upsert({
-      where: { pipelineId_node: { pipelineId, node } },
-      create: { projectId, pipelineId, node, ...config },
-      update: { ...config, nextFire: null },
-    });
-  }
-}
 
 /** The numbered revision with the draft's content: found, or numbered now, or made. */
 async function freeze(tx: Transaction, pipeline: PipelineModel): Promise<RevisionModel> {

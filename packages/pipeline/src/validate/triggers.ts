@@ -39,9 +39,17 @@ function doubledTokens(document: PipelineDocument): readonly Problem[] {
 function schedules(document: PipelineDocument): readonly Problem[] {
   return document.nodes.flatMap((node) => {
     if (node.type !== 'trigger.schedule') return [];
-    const { cron, timezone } = node.config;
+    const { cron, timezone, everySeconds } = node.config;
     const problems: Problem[] = [];
-    const wrong = typeof cron === 'string' ? cronProblem(cron) : null;
+    if ((cron === undefined || cron === '') === (everySeconds === undefined))
+      problems.push(
+        errorProblem('schedule_timing', 'A schedule has a cron expression or an interval, one of the two.', {
+          node: node.id,
+          path: ['cron'],
+          hint: 'Fill in Cron, for instance 0 9 * * 1-5, or the seconds between two times.',
+        }),
+      );
+    const wrong = typeof cron === 'string' && (cron !== '' || everySeconds === undefined) ? cronProblem(cron) : null;
     if (wrong !== null)
       problems.push(
         errorProblem('invalid_cron', wrong, {
@@ -50,7 +58,7 @@ function schedules(document: PipelineDocument): readonly Problem[] {
           hint: 'Minute, hour, day of month, month, day of week; for instance 0 9 * * 1-5.',
         }),
       );
-    if (typeof timezone === 'string' && !isTimezone(timezone))
+    if (typeof timezone === 'string' && timezone !== '' && !isTimezone(timezone))
       problems.push(
         errorProblem('invalid_timezone', `"${timezone}" is not a time zone.`, {
           node: node.id,
