@@ -42,7 +42,7 @@ export function createApp({ routes, services, addresses, editor, requestId }: Ap
     );
   }
   app.use(guard);
-  app.use(['/api', '/hooks', '/v1', '/demo', '/health'], (request) => {
+  app.use(['/api', '/hooks', '/approvals', '/resume', '/v1', '/demo', '/health'], (request) => {
     throw new ApiError(
       404,
       'unknown_route',

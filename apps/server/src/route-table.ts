@@ -1,3 +1,6 @@
+import { linkRoutes } from './approvals/link-routes.ts';
+import { approvalRoutes } from './approvals/routes.ts';
+import { controlRoutes } from './control/routes.ts';
 import { demoRoutes } from './demo/routes.ts';
 import { hookRoutes } from './hooks/routes.ts';
 import type { AnyRoute } from './http/route.ts';
@@ -16,11 +19,14 @@ const LISTED: readonly AnyRoute[] = [
   ...pipelineRoutes,
   ...runRoutes,
   ...scheduleRoutes,
+  ...controlRoutes,
+  ...approvalRoutes,
   ...streamRoutes,
   ...connectionRoutes,
   ...credentialRoutes,
   ...modelRoutes,
   ...hookRoutes,
+  ...linkRoutes,
   ...demoRoutes,
 ];
 

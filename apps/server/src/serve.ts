@@ -4,7 +4,9 @@ import type { Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import type { Database } from '@switchyard/journal';
+import { watchAlarms } from './alarms/watch.ts';
 import { createApp } from './app.ts';
+import { linksOf } from './approvals/links.ts';
 import { pagesOf } from './demo/pages.ts';
 import type { CallModel } from './outbound/model-http.ts';
 import { type Sample, seedProject } from './ready/seed.ts';
@@ -24,6 +26,8 @@ export type ServeParts = {
   readonly port: number;
   readonly publicUrl: URL | null;
   readonly demoHosts: readonly string[];
+  /** Key of the installation; absent: there are no links to approve or resume by. */
+  readonly secretKey?: Buffer | undefined;
   /** Folder that keeps `api-key`. */
   readonly data: string;
   /** Folder of the built editor. */
@@ -51,6 +55,7 @@ export async function serve(parts: ServeParts): Promise<Serving> {
     starter: starterOn(database, clock),
     clock,
     callModel: parts.callModel,
+    links: linksOf(parts.secretKey ?? null, baseUrl),
     version: parts.version,
     baseUrl,
     stopping: stopping.signal,
@@ -60,12 +65,13 @@ export async function serve(parts: ServeParts): Promise<Serving> {
   const addresses = { host, port, publicUrl: parts.publicUrl, demoHosts: parts.demoHosts };
   http.on('request', createApp({ routes: ROUTES, services, addresses, editor: parts.editor, requestId: newRequestId }));
   const stopTicking = startTicking(services);
+  const stopWatching = watchAlarms(services);
   return {
     url: baseUrl,
     services,
     stop: async () => {
       stopping.abort();
-      await stopTicking();
+      await Promise.all([stopTicking(), stopWatching()]);
       await close(http, clock);
     },
   };

@@ -1,4 +1,5 @@
 import type { Database } from '@switchyard/journal';
+import type { Links } from './approvals/links.ts';
 import type { CallModel } from './outbound/model-http.ts';
 import type { Starter } from './start-run.ts';
 import type { Clock } from './system.ts';
@@ -10,6 +11,8 @@ export type Services = {
   readonly clock: Clock;
   /** HTTP to the model connections. */
   readonly callModel: CallModel;
+  /** Addresses by which people outside answer a waiting step. */
+  readonly links: Links;
   readonly version: string;
   /** Address that people and clients use, without a slash at its end. */
   readonly baseUrl: string;

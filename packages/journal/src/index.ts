@@ -30,6 +30,8 @@ export type {
   ScheduleRow,
   Schedules,
   StepRow,
+  WaitRow,
+  Waits,
   WebhookRow,
   Webhooks,
 } from './catalog/contract.ts';

@@ -1,10 +1,14 @@
 import { z } from 'zod';
+import { shownWait, WaitShown } from '../approvals/routes.ts';
 import { notFound } from '../http/api-error.ts';
 import { route } from '../http/route.ts';
 import type { Services } from '../services.ts';
 import { ById, Id, Paging, RunListed, shownRun } from './shapes.ts';
 
 const RunStateName = z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']);
+
+/** Waits told with a run. */
+const MOST_WAITS = 200;
 
 async function runOf(services: Services, id: string) {
   const row = await services.database.catalog.runs.get(id);
@@ -39,20 +43,23 @@ export const runRoutes = [
     auth: 'local',
     permission: 'read',
     scope: 'project',
-    summary: 'A run with the revision it pins',
+    summary: 'A run with the revision it pins and the steps that wait',
     params: ById,
     answer: z.strictObject({
       run: RunListed,
       revision: z.looseObject({ id: Id, document: z.looseObject({}) }),
+      waiting: z.array(WaitShown),
       seq: z.number().int(),
     }),
     handle: async ({ params, services }) => {
       const run = await runOf(services, params.id);
+      const waits = await services.database.catalog.waits.list({ runId: run.id, limit: MOST_WAITS });
       const revision = await services.database.catalog.revisions.get(run.revisionId);
       if (revision === null) throw notFound('revision');
       return {
         run: shownRun(run),
         revision: { id: revision.id, number: revision.number, document: revision.document },
+        waiting: waits.map((row) => shownWait(row, services)),
         seq: run.seq,
       };
     },

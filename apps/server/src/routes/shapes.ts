@@ -22,7 +22,7 @@ export const PipelineListed = z.strictObject({
   published: Published,
   lastRun: z.strictObject({ id: Id, state: z.string(), at: z.string() }).nullable(),
 });
-/** A run in a list. `state` is the one shown: `waiting` while every living step waits. */
+/** A run in a list. `state` is the one shown: `waiting` while every living step waits, `paused` while it opens nothing. */
 export const RunListed = z.strictObject({
   id: Id,
   pipelineId: Id,
@@ -32,6 +32,8 @@ export const RunListed = z.strictObject({
   state: z.string(),
   trigger: z.string(),
   cancelRequested: z.boolean(),
+  /** The run and step that called it; null: nobody. */
+  parent: z.strictObject({ runId: Id, stepKey: z.string() }).nullable(),
   seq: z.number().int(),
   createdAt: z.string(),
   startedAt: z.string().nullable(),
@@ -67,13 +69,17 @@ export const shownRun = (row: RunRow): z.infer<typeof RunListed> => ({
   state: shownState(row),
   trigger: row.trigger.kind,
   cancelRequested: row.cancelRequested,
+  parent: row.parent,
   seq: row.seq,
   createdAt: row.createdAt,
   startedAt: row.state === 'queued' ? null : row.createdAt,
   endedAt: row.endedAt,
 });
 
-const shownState = (row: RunRow): string => (row.waiting && row.state === 'running' ? 'waiting' : row.state);
+function shownState(row: RunRow): string {
+  if (row.endedAt === null && row.paused) return 'paused';
+  return row.waiting && row.state === 'running' ? 'waiting' : row.state;
+}
 
 /** A revision without its document. */
 export const shownRevision = (row: RevisionSummary): RevisionSummary => ({

@@ -14,6 +14,7 @@ import { createRevisions } from './revisions.ts';
 import { createRuns } from './runs.ts';
 import { createSchedules } from './schedules.ts';
 import { createSeal } from './seal.ts';
+import { createWaits } from './waits.ts';
 import { createWebhooks } from './webhooks.ts';
 
 const TIMEZONE: Statement = { name: 'user_timezone', text: 'update "user" set timezone = $1 where id = $2' };
@@ -52,6 +53,7 @@ export function createCatalog(options: {
     pipelines: classified(createPipelines(prisma, projectId, revisions.forget)),
     revisions: classified(revisions),
     runs: classified(createRuns(prisma, projectId)),
+    waits: classified(createWaits(sender, projectId)),
     webhooks: classified(createWebhooks(sender, projectId)),
     schedules: classified(createSchedules({ sender, bell, projectId })),
     connections: classified(createConnections({ prisma, projectId, seal })),

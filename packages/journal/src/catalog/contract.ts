@@ -1,4 +1,4 @@
-import type { Json, PipelineDocument } from '@switchyard/pipeline';
+import type { Json, PipelineDocument, StoredValue } from '@switchyard/pipeline';
 import type { RunRowState, StartRunRequest } from '../contract.ts';
 
 /*
@@ -73,6 +73,8 @@ export interface Pipelines {
     readonly document: PipelineDocument;
     readonly name?: string;
   }): Promise<SaveDraftAnswer | null>;
+  /** Published pipelines that begin with `trigger.error`. */
+  errorListeners(): Promise<readonly { readonly pipelineId: string; readonly revisionId: string }[]>;
   /** Hides the pipeline and ends its webhooks and schedules; its runs and revisions stay. False: there was none. */
   remove(id: string): Promise<boolean>;
   /**
@@ -152,6 +154,38 @@ export interface Runs {
   steps(runId: string): Promise<readonly StepRow[]>;
   /** A blob, only if an event of this run names it. */
   blob(runId: string, sha256: string): Promise<{ readonly mediaType: string; readonly bytes: Buffer } | null>;
+}
+
+/** A step that waits and has not been answered. */
+export type WaitRow = {
+  readonly runId: string;
+  readonly pipelineId: string;
+  readonly pipelineName: string;
+  readonly stepKey: string;
+  /** An answer names it, so that it is used once. */
+  readonly epoch: number;
+  readonly reason: 'time' | 'webhook' | 'approval' | 'child' | 'decision' | 'paused';
+  readonly since: string;
+  /** When it goes on without an answer; null: never. */
+  readonly until: string | null;
+  /** The called run, with reason `child`. */
+  readonly child: string | null;
+  /** What is to be decided, with reason `approval`. */
+  readonly subject: StoredValue | null;
+  readonly instructions: string | null;
+  /** Ids of the calls whose outcome is unknown and undecided, with reason `decision`. */
+  readonly calls: readonly string[];
+};
+
+/** Reading of waits; answering them is `RunControl.wake`. */
+export interface Waits {
+  /** The longest waiting first. */
+  list(options: {
+    readonly runId?: string;
+    readonly stepKey?: string;
+    readonly reason?: WaitRow['reason'];
+    readonly limit: number;
+  }): Promise<readonly WaitRow[]>;
 }
 
 /** A webhook of a published revision. What else its trigger says stands in the revision's document. */
@@ -385,6 +419,7 @@ export interface Catalog {
   readonly pipelines: Pipelines;
   readonly revisions: Revisions;
   readonly runs: Runs;
+  readonly waits: Waits;
   readonly webhooks: Webhooks;
   readonly schedules: Schedules;
   readonly connections: Connections;

@@ -75,6 +75,15 @@ export function createPipelines(
       const conflict = await get(id);
       return conflict === null ? null : { conflict };
     },
+    errorListeners: async () => {
+      const rows = await prisma.pipeline.findMany({
+        where: { ...living, listensError: true },
+        select: { id: true, publishedRevisionId: true },
+      });
+      return rows.flatMap(({ id, publishedRevisionId }) =>
+        publishedRevisionId === null ? [] : [{ pipelineId: id, revisionId: publishedRevisionId }],
+      );
+    },
     remove: async (id) => {
       const [hidden] = await prisma.$transaction([
         // the slug is free again; the row stays for its runs
