@@ -43,12 +43,11 @@ export type Serving = { readonly url: string; readonly services: Services; reado
 
 const STOP_PATIENCE_MS = 5_000;
 
-/** Seeds a fresh project, listens, and starts the tick of schedules. Rejects with `address in use` in words. */
+/** Listens, seeds a fresh project, and starts the ticks. Rejects with `address in use` in words. */
 export async function serve(parts: ServeParts): Promise<Serving> {
   const { http, host, database, clock, warn } = parts;
   const port = await listen(http, host, parts.port);
   const baseUrl = parts.publicUrl === null ? `http://${named(host)}:${port}` : parts.publicUrl.href.replace(/\/+$/, '');
-  await seedProject(database.catalog, sampleOn(port, baseUrl));
   const stopping = new AbortController();
   const services: Services = {
     database,
@@ -64,6 +63,7 @@ export async function serve(parts: ServeParts): Promise<Serving> {
   };
   const addresses = { host, port, publicUrl: parts.publicUrl, demoHosts: parts.demoHosts };
   http.on('request', createApp({ routes: ROUTES, services, addresses, editor: parts.editor, requestId: newRequestId }));
+  await seedProject(database.catalog, sampleOn(port, baseUrl));
   const stopTicking = startTicking(services);
   const stopWatching = watchAlarms(services);
   return {
@@ -77,7 +77,7 @@ export async function serve(parts: ServeParts): Promise<Serving> {
   };
 }
 
-/** Listens before there is a handler: the handler must know the port, and requests wait in the socket meanwhile. */
+/** Resolves before any request is read; the caller adds the handler, which must know the port, before it waits for anything. */
 function listen(http: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     http.once('error', (error: NodeJS.ErrnoException) => {

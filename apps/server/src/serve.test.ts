@@ -1,0 +1,41 @@
+import { createServer, get } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { openDatabase } from '@switchyard/journal';
+import { expect, it } from 'vitest';
+import { createTestDatabase } from '../../../test/harness/database.ts';
+import { callModel } from './outbound/model-http.ts';
+import { serve } from './serve.ts';
+import { systemClock } from './system.ts';
+
+it('answers the very first request, sent in the moment it listens and before the project is seeded', async () => {
+  const test = await createTestDatabase();
+  const database = await openDatabase({ url: test.url, applicationName: 'serve test', secretKey: Buffer.alloc(32, 7) });
+  const http = createServer();
+  const first = new Promise<number | undefined>((resolve, reject) => {
+    http.once('listening', () => {
+      const { port } = http.address() as AddressInfo;
+      get({ host: '127.0.0.1', port, path: '/health', agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      }).once('error', reject);
+    });
+  });
+  const serving = await serve({
+    database,
+    http,
+    host: '127.0.0.1',
+    port: 0,
+    publicUrl: null,
+    demoHosts: [],
+    data: '/nowhere',
+    editor: '/nowhere',
+    version: '0.0.0',
+    clock: systemClock,
+    callModel,
+    warn: () => {},
+  });
+  expect(await first).toBe(200);
+  await serving.stop();
+  await database.close();
+  await test.drop();
+});
