@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { foldAgent } from './agent-trace.ts';
 import { EVENT_KINDS, EventBody, type NewEvent, type RunEvent } from './event.ts';
-import { emptyRun, foldRun, isOver, NeedsNewerWorker, nodeOfStep, type RunState } from './fold.ts';
+import { emptyRun, foldRun, isOver, NeedsNewerWorker, type RunState } from './fold.ts';
 import { PersistentMap } from './persistent-map.ts';
+import { nodeOfStep } from './step-key.ts';
 import { runAfter, seeded, startedBy, step } from './testing/graphs.ts';
 
 const usage = { prompt: 100, completion: 10, cached: 40 };
@@ -56,6 +57,17 @@ const STORY: readonly NewEvent[] = [
   inStep({ kind: 'approval.requested', data: { subject: { inline: 'pay' } } }),
   inStep({ kind: 'approval.decided', data: { approved: true, by: 'ada' } }),
   inStep({ kind: 'step.succeeded', data: { output: { inline: { text: 'done' } }, ports: ['out'] } }),
+  { stepKey: 'each', kind: 'step.started', data: { attempt: 1, crashes: 0, worker: 1 } },
+  {
+    stepKey: 'each',
+    kind: 'loop.started',
+    data: { items: { inline: [1] }, count: 1, concurrency: 1, onItemError: 'fail' },
+  },
+  { stepKey: 'each', kind: 'iteration.started', data: { index: 0 } },
+  step.started('each[0]/x'),
+  step.succeeded('each[0]/x'),
+  { stepKey: 'each', kind: 'iteration.finished', data: { index: 0, output: { inline: 'each[0]/x' } } },
+  step.succeeded('each', ['done']),
   { stepKey: null, kind: 'run.paused', data: { by: 'ada' } },
   { stepKey: null, kind: 'run.resumed', data: { by: 'ada' } },
   step.started('b'),
@@ -85,7 +97,7 @@ describe('foldRun', () => {
       seq: STORY.length,
       state: 'cancelled',
       live: 0,
-      settled: 4,
+      settled: 5,
       firstFailure: 'b',
       cancelRequested: { by: 'ada', reason: 'enough' },
       trigger: { node: 't' },

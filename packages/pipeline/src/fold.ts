@@ -1,6 +1,15 @@
 import { type AgentSummary, emptyAgent, foldAgentSummary } from './agent-summary.ts';
 import { EVENT_KINDS, type Failure, type NewEvent, type RunEvent, type StoredValue } from './event.ts';
+import {
+  type IterationChange,
+  type LoopState,
+  loopOf,
+  withChange,
+  withIteration,
+  withoutIteration,
+} from './loop-state.ts';
 import { PersistentMap } from './persistent-map.ts';
+import { type Iteration, iterationOf, nodeOfStep } from './step-key.ts';
 
 /** Shown state of a step. `queued` here means: in retry back-off; a step nobody has started has no entry. */
 export type StepShown = 'queued' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
@@ -25,7 +34,12 @@ export type StepState = {
   readonly failure: Failure | null;
   /** Whether the writer of `step.failed` said that the run goes on; null when it left that to the node's policy. */
   readonly continues: boolean | null;
-  readonly waitsFor: { readonly reason: string; readonly until: string | null } | null;
+  readonly waitsFor: {
+    readonly reason: string;
+    readonly until: string | null;
+    /** The run that is waited for, with reason `child`. */
+    readonly child: string | null;
+  } | null;
   /** ISO 8601, of the first attempt. */
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
@@ -33,6 +47,8 @@ export type StepState = {
   readonly settledSeq: number;
   /** Of agent steps; null for others. */
   readonly agent: AgentSummary | null;
+  /** Of loops whose iterations have begun; null for others. Such a step holds no worker: it runs while its iterations do. */
+  readonly loop: LoopState | null;
 };
 
 /** A run as its events tell it. Immutable; shares what did not change with the state it was folded from. */
@@ -44,13 +60,19 @@ export type RunState = {
   readonly trigger: { readonly node: string; readonly kind: string; readonly firing?: string | undefined } | null;
   readonly input: StoredValue | null;
   readonly revision: { readonly id: string; readonly number: number | null; readonly hash: string } | null;
+  /** All steps seen, but for those of long ended iterations (see ITERATIONS_KEPT). */
   readonly steps: PersistentMap<StepState>;
-  /** Steps seen and not settled. Steps opened and not yet started are only in the journal's rows. */
+  /** Steps begun and not ended, loops left out. Steps opened and not yet started are only in the journal's rows. */
   readonly live: number;
   readonly waiting: number;
+  /** Steps outside of loops that have ended. */
   readonly settled: number;
+  /** Keys of loops whose iterations run. */
+  readonly loops: readonly string[];
+  /** The step that called this run and waits for its end. */
+  readonly parent: { readonly run: string; readonly step: string; readonly depth: number } | null;
   readonly paused: boolean;
-  /** Key of the first step that failed without saying that the run goes on; its node's policy decides. */
+  /** Key of the first step outside of loops that failed without saying that the run goes on; its node's policy decides. */
   readonly firstFailure: string | null;
   readonly cancelRequested: { readonly by: string; readonly reason: string | null } | null;
   readonly output: StoredValue | null;
@@ -84,6 +106,8 @@ export function emptyRun(): RunState {
     live: 0,
     waiting: 0,
     settled: 0,
+    loops: [],
+    parent: null,
     paused: false,
     firstFailure: null,
     cancelRequested: null,
@@ -129,6 +153,15 @@ function shown(state: RunState): RunShown {
   return state.live > 0 && state.live === state.waiting ? 'waiting' : 'running';
 }
 
+/** A run that ends early takes its loops with it. */
+function endLoops(state: RunState, at: string): RunState {
+  const steps = state.loops.reduce((ended, key) => {
+    const step = ended.get(key);
+    return step === undefined ? ended : ended.with(key, { ...step, state: 'cancelled', finishedAt: at });
+  }, state.steps);
+  return { ...state, steps, loops: NO_LOOPS };
+}
+
 function foldRunEvent(state: RunState, event: RunEvent): RunState {
   switch (event.kind) {
     case 'run.started':
@@ -138,6 +171,7 @@ function foldRunEvent(state: RunState, event: RunEvent): RunState {
         trigger: event.data.trigger,
         input: event.data.input,
         revision: event.data.revision,
+        parent: event.data.parent ?? null,
         startedAt: event.at,
       };
     case 'run.paused':
@@ -149,9 +183,9 @@ function foldRunEvent(state: RunState, event: RunEvent): RunState {
     case 'run.succeeded':
       return { ...state, state: 'succeeded', output: event.data.output, finishedAt: event.at };
     case 'run.failed':
-      return { ...state, state: 'failed', failure: event.data.failure, finishedAt: event.at };
+      return { ...endLoops(state, event.at), state: 'failed', failure: event.data.failure, finishedAt: event.at };
     case 'run.cancelled':
-      return { ...state, state: 'cancelled', finishedAt: event.at };
+      return { ...endLoops(state, event.at), state: 'cancelled', finishedAt: event.at };
     default:
       return state;
   }
@@ -164,29 +198,73 @@ export const isSettled = (step: Pick<StepState, 'state'>) => SETTLED.has(step.st
 
 function foldStepEvent(state: RunState, key: string, event: RunEvent): RunState {
   const before = state.steps.get(key);
+  if (event.kind === 'iteration.finished') return foldIterationEnd(state, before, event);
   const after = foldStep(before ?? newStep(key), event);
   if (after === before) return state;
-  return {
+  const change: IterationChange = {
+    live: count(after, isLive) - count(before, isLive),
+    settled: count(after, isSettled) - count(before, isSettled),
+    failed: after.state === 'failed' && after.continues !== true ? key : null,
+    began: before === undefined ? key : null,
+  };
+  const iteration = iterationOf(key);
+  const next: RunState = {
     ...state,
     steps: state.steps.with(key, after),
-    live: state.live + count(after, isLive) - count(before, isLive),
+    live: state.live + change.live,
     waiting: state.waiting + count(after, isWaiting) - count(before, isWaiting),
-    firstFailure: state.firstFailure ?? (after.state === 'failed' && after.continues !== true ? key : null),
-    settled: state.settled + count(after, isSettled) - count(before, isSettled),
+    firstFailure: state.firstFailure ?? (iteration === null ? change.failed : null),
+    settled: state.settled + (iteration === null ? change.settled : 0),
+    loops: loopsAfter(state.loops, key, after),
   };
+  return iteration === null ? next : changeIterations(next, iteration, change);
 }
 
-const isLive = (step: StepState) => !isSettled(step);
-const isWaiting = (step: StepState) => step.state === 'waiting';
+/** The iterations around a step learn of it: the innermost all of it, those further out how many steps are at work in them. */
+function changeIterations(state: RunState, innermost: Iteration, change: IterationChange): RunState {
+  if (change.live === 0 && change.settled === 0 && change.began === null) return state;
+  let steps = state.steps;
+  let part = change;
+  for (let iteration: Iteration | null = innermost; iteration !== null; iteration = iterationOf(iteration.loop)) {
+    const step = steps.get(iteration.loop);
+    if (step === undefined || step.loop === null) break;
+    steps = steps.with(iteration.loop, { ...step, loop: withChange(step.loop, iteration.index, part) });
+    if (change.live === 0) break;
+    part = { live: change.live, settled: 0, failed: null, began: null };
+  }
+  return { ...state, steps };
+}
+
+function foldIterationEnd(
+  state: RunState,
+  step: StepState | undefined,
+  event: Extract<RunEvent, { kind: 'iteration.finished' }>,
+): RunState {
+  if (step === undefined || step.loop === null) return state;
+  const { loop, forgotten } = withoutIteration(step.loop, event.data);
+  const steps = forgotten.reduce(forget, state.steps);
+  return { ...state, steps: steps.with(step.key, { ...step, loop }) };
+}
+
+/** Leaves a step out, with what is kept of the loop it may be. */
+function forget(steps: PersistentMap<StepState>, key: string): PersistentMap<StepState> {
+  const inner = steps.get(key)?.loop?.kept.flatMap((iteration) => iteration.keys) ?? [];
+  return inner.reduce(forget, steps).without(key);
+}
+
+const NO_LOOPS: readonly string[] = [];
+
+function loopsAfter(loops: readonly string[], key: string, after: StepState): readonly string[] {
+  if (after.loop === null) return loops;
+  if (!isSettled(after)) return loops.includes(key) ? loops : [...loops, key];
+  const rest = loops.filter((one) => one !== key);
+  return rest.length === 0 ? NO_LOOPS : rest;
+}
+
+const isLive = (step: StepState) => !isSettled(step) && step.loop === null;
+const isWaiting = (step: StepState) => step.state === 'waiting' && step.loop === null;
 const count = (step: StepState | undefined, is: (step: StepState) => boolean) =>
   step !== undefined && is(step) ? 1 : 0;
-
-/** The node of a step key: `loop[3]/fetch` is a step of `fetch`. */
-export function nodeOfStep(key: string): string {
-  const last = key.slice(key.lastIndexOf('/') + 1);
-  const bracket = last.indexOf('[');
-  return bracket < 0 ? last : last.slice(0, bracket);
-}
 
 function newStep(key: string): StepState {
   return {
@@ -205,6 +283,7 @@ function newStep(key: string): StepState {
     finishedAt: null,
     settledSeq: 0,
     agent: null,
+    loop: null,
   };
 }
 
@@ -224,7 +303,11 @@ function foldStep(step: StepState, event: RunEvent): StepState {
         startedAt: step.startedAt ?? event.at,
       };
     case 'step.waiting':
-      return { ...step, state: 'waiting', waitsFor: { reason: event.data.reason, until: event.data.until ?? null } };
+      return {
+        ...step,
+        state: 'waiting',
+        waitsFor: { reason: event.data.reason, until: event.data.until ?? null, child: event.data.child ?? null },
+      };
     case 'step.woken':
       return { ...step, state: 'running', waitsFor: null };
     case 'step.retrying':
@@ -250,6 +333,10 @@ function foldStep(step: StepState, event: RunEvent): StepState {
       return { ...step, ...settled, state: 'skipped' };
     case 'step.cancelled':
       return { ...step, ...settled, state: 'cancelled' };
+    case 'loop.started':
+      return { ...step, loop: loopOf(event.data) };
+    case 'iteration.started':
+      return step.loop === null ? step : { ...step, loop: withIteration(step.loop, event.data.index) };
     default:
       return foldInStep(step, event);
   }

@@ -31,13 +31,14 @@ export {
   isOver,
   isSettled,
   NeedsNewerWorker,
-  nodeOfStep,
   type RunShown,
   type RunState,
   type StepShown,
   type StepState,
 } from './fold.ts';
+export { edgeReach, type Opening } from './frontier.ts';
 export { compileGraph, type Graph, type GraphNode, upstreamOf } from './graph.ts';
+export { ITERATIONS_KEPT, type IterationState, type LoopState } from './loop-state.ts';
 export {
   type Effect,
   NODE_TYPE_IDS,
@@ -50,11 +51,27 @@ export {
 } from './node-type.ts';
 export { type ParsedDocument, parseDocument } from './parse-document.ts';
 export { PersistentMap } from './persistent-map.ts';
-export { type Decision, type End, edgeReach, type Opening, plan } from './plan.ts';
+export {
+  type Decision,
+  type End,
+  type IterationEnd,
+  type LoopDecision,
+  plan,
+  planLoop,
+  planResume,
+} from './plan.ts';
 export { planStart, type Start } from './plan-start.ts';
 export { isNodeTypeId, isTrigger, NODE_TYPES, nodeType, outputPorts } from './registry.ts';
 export { type RunOutput, runOutput, runOutputValue } from './run-output.ts';
-export { expressionsOf, type PlacedExpression, resolveNodeConfig, scopeOf, valuesNeeded } from './run-scope.ts';
+export {
+  expressionsOf,
+  type PlacedExpression,
+  resolveNodeConfig,
+  type StepPlace,
+  scopeOf,
+  valuesNeeded,
+} from './run-scope.ts';
+export { type Iteration, iterationOf, iterationsAround, nodeOfStep, prefixOf, prefixOfIteration } from './step-key.ts';
 export { type CronTimes, parseCron } from './validate/cron.ts';
 export type { Problem } from './validate/problem.ts';
 export { validate } from './validate/validate.ts';

@@ -12,6 +12,8 @@ export const NODE_TYPE_IDS = [
   'trigger.error',
   'http',
   'branch',
+  'join',
+  'loop',
   'transform',
   'code',
   'agent',

@@ -47,6 +47,12 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
     return new PersistentMap(size, insert(this.#root, [key, value], hashOf(key), 0));
   }
 
+  /** The same map without one entry; this one stays as it is. */
+  without(key: string): PersistentMap<V> {
+    if (!this.has(key)) return this;
+    return new PersistentMap(this.size - 1, remove(this.#root, key, hashOf(key), 0));
+  }
+
   /** All keys. */
   keys(): string[] {
     return [...this].map(([key]) => key);
@@ -86,6 +92,18 @@ function insert<V>(trie: Trie<V> | undefined, entry: readonly [string, V], hash:
     children,
   });
   return insert(split, entry, hash, shift);
+}
+
+function remove<V>(trie: Trie<V> | undefined, key: string, hash: number, shift: number): Trie<V> | undefined {
+  if (trie === undefined) return undefined;
+  if (trie.leaf) {
+    const bucket = trie.bucket.filter(([held]) => held !== key);
+    return bucket.length === 0 ? undefined : { leaf: true, bucket };
+  }
+  const slot = (hash >>> shift) & MASK;
+  const children = trie.children.with(slot, remove(trie.children[slot], key, hash, shift + BITS));
+  // An empty branch goes, so that a map that shrank again is as small as it was.
+  return children.every((child) => child === undefined) ? undefined : { leaf: false, children };
 }
 
 /** FNV-1a over UTF-16 units, as an unsigned 32-bit number. */

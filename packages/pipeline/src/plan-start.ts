@@ -1,7 +1,8 @@
 import type { EventBody, NewEvent } from './event.ts';
 import { emptyRun, foldNew } from './fold.ts';
+import type { Opening } from './frontier.ts';
 import type { Graph } from './graph.ts';
-import { type End, type Opening, plan } from './plan.ts';
+import { type End, plan } from './plan.ts';
 
 const skipEvent = (stepKey: string): NewEvent => ({ stepKey, kind: 'step.skipped', data: {} });
 

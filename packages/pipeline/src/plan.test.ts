@@ -2,12 +2,24 @@ import { describe, expect, it } from 'vitest';
 import type { NewEvent } from './event.ts';
 import { emptyRun, foldNew } from './fold.ts';
 import { compileGraph } from './graph.ts';
-import { plan } from './plan.ts';
+import { type Decision, plan } from './plan.ts';
 import { planStart } from './plan-start.ts';
 import { drawn, node, runAfter, startedBy, step } from './testing/graphs.ts';
 
 const keys = (decision: { readonly open: readonly { readonly key: string }[] }) => decision.open.map((one) => one.key);
 const graphOf = (nodes: Parameters<typeof drawn>[0], edges: readonly string[]) => compileGraph(drawn(nodes, edges));
+
+const NOTHING: Decision = {
+  open: [],
+  skip: [],
+  leave: [],
+  leaveLoops: [],
+  end: null,
+  iteration: null,
+  stop: [],
+  cancel: [],
+  look: null,
+};
 
 describe('a diamond', () => {
   const graph = graphOf(['t', 'a', 'b', 'c', 'd'], ['t>a', 'a>b', 'a>c', 'b>d', 'c>d']);
@@ -31,17 +43,15 @@ describe('a diamond', () => {
   it('ends with the output of the one leaf', () => {
     const state = runAfter(...['a', 'b', 'c', 'd'].map((id) => step.succeeded(id)));
     expect(plan(graph, state, ['d'])).toEqual({
-      open: [],
-      skip: [],
-      stop: [],
+      ...NOTHING,
       end: { kind: 'succeeded', output: { inline: 'd' } },
     });
   });
 
   it('says nothing once the run is over, and nothing before it began', () => {
-    expect(plan(graph, emptyRun())).toEqual({ open: [], skip: [], stop: [], end: null });
+    expect(plan(graph, emptyRun())).toEqual(NOTHING);
     const over = foldNew(runAfter(), [{ stepKey: null, kind: 'run.cancelled', data: {} }], '');
-    expect(plan(graph, over, ['a'])).toEqual({ open: [], skip: [], stop: [], end: null });
+    expect(plan(graph, over, ['a'])).toEqual(NOTHING);
   });
 });
 
@@ -105,8 +115,7 @@ describe('failures', () => {
     const graph = branched('fail');
     const state = runAfter(step.started('aside'), step.started('a'), step.failed('a'));
     expect(plan(graph, state, ['a'])).toEqual({
-      open: [],
-      skip: [],
+      ...NOTHING,
       stop: ['aside'],
       end: { kind: 'failed', failure: { code: 'boom', message: 'a broke', node: 'a' } },
     });
@@ -166,7 +175,7 @@ describe('cancel and pause', () => {
 
   it('a cancel opens nothing and ends with the last live step', () => {
     const state = runAfter(step.started('a'), step.started('b'), cancel, step.succeeded('a'));
-    expect(plan(graph, state, ['a'])).toEqual({ open: [], skip: [], stop: [], end: null });
+    expect(plan(graph, state, ['a'])).toEqual(NOTHING);
     expect(plan(graph, foldNew(state, [step.cancelled('b')], ''), ['b']).end).toEqual({ kind: 'cancelled' });
   });
 

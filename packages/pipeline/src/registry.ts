@@ -5,6 +5,8 @@ import { approval } from './nodes/approval.ts';
 import { branch } from './nodes/branch.ts';
 import { code } from './nodes/code.ts';
 import { http } from './nodes/http.ts';
+import { join } from './nodes/join.ts';
+import { loop } from './nodes/loop.ts';
 import { pipeline } from './nodes/pipeline.ts';
 import { respond } from './nodes/respond.ts';
 import { transform } from './nodes/transform.ts';
@@ -24,6 +26,8 @@ export const NODE_TYPES: Readonly<Record<NodeTypeId, NodeType>> = {
   'trigger.error': triggerError,
   http,
   branch,
+  join,
+  loop,
   transform,
   code,
   agent,

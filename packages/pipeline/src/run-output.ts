@@ -1,6 +1,7 @@
 import type { Json, StoredValue } from './event.ts';
 import type { RunState, StepState } from './fold.ts';
-import type { Graph } from './graph.ts';
+import { type Graph, leavingEdges } from './graph.ts';
+import { iterationOfPrefix, nodeOfStep } from './step-key.ts';
 
 /**
  * The output of a run: a stored value of one of its steps, or the outputs of several by node id, which the writer of
@@ -10,10 +11,16 @@ export type RunOutput = StoredValue | { readonly leaves: Readonly<Record<string,
 
 /**
  * The output of a run whose steps have all settled: that of the last `respond` that ran, else of the leaf steps (those
- * after which nothing ran): one leaf's own, several by node id, null when nothing ran.
+ * after which nothing ran): one leaf's own, several by node id, null when nothing ran. With the prefix of an iteration: the
+ * output of that, by the same rule. What runs inside a loop is not the run's output; the loop's is.
  */
-export function runOutput(graph: Graph, state: RunState): RunOutput {
-  const ran = state.steps.values().filter((step) => step.state === 'succeeded');
+export function runOutput(graph: Graph, state: RunState, prefix = ''): RunOutput {
+  const loop = iterationOfPrefix(prefix)?.loop;
+  const nodes = loop === undefined ? graph.order : (graph.bodies.get(nodeOfStep(loop)) ?? []);
+  const ran = nodes
+    .map((id) => state.steps.get(prefix + id))
+    .filter((step) => step !== undefined)
+    .filter((step) => step.state === 'succeeded');
   const responses = ran.filter((step) => graph.nodes.get(step.node)?.node.type === 'respond');
   const last = responses.reduce<StepState | null>(
     (latest, step) => (latest === null || step.settledSeq > latest.settledSeq ? step : latest),
@@ -28,7 +35,8 @@ export function runOutput(graph: Graph, state: RunState): RunOutput {
 }
 
 function isLeaf(graph: Graph, step: StepState): boolean {
-  const outgoing = graph.nodes.get(step.node)?.outgoing ?? [];
+  const at = graph.nodes.get(step.node);
+  const outgoing = at === undefined ? [] : leavingEdges(graph.nodes, at);
   return outgoing.every((edge) => !step.ports.includes(edge.from.port));
 }
 

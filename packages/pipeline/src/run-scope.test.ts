@@ -160,17 +160,25 @@ describe('what a step sees', () => {
   const at = (id: string) => graph.nodes.get(id)?.node ?? node('none');
 
   it('is the steps it refers to, so that only their blobs are loaded', () => {
-    expect(Object.keys(scopeOf(graph, state, at('c'), load).steps)).toEqual(['a']);
-    expect(valuesNeeded(graph, state, at('c'))).toEqual([{ inline: { a: 1 } }, blob]);
-    expect(scopeOf(graph, state, at('c'), load).steps.a).toEqual({ output: `blob ${'f'.repeat(64)}`, error: null });
+    expect(Object.keys(scopeOf(graph, state, { node: at('c'), key: 'c' }, load).steps)).toEqual(['a']);
+    expect(valuesNeeded(graph, state, { node: at('c'), key: 'c' })).toEqual([{ inline: { a: 1 } }, blob]);
+    expect(scopeOf(graph, state, { node: at('c'), key: 'c' }, load).steps.a).toEqual({
+      output: `blob ${'f'.repeat(64)}`,
+      error: null,
+    });
   });
 
   it('is all steps where it cannot be told', () => {
-    expect(Object.keys(scopeOf(graph, state, at('any'), load).steps).sort()).toEqual(['a', 'any', 'b', 'c']);
+    expect(Object.keys(scopeOf(graph, state, { node: at('any'), key: 'any' }, load).steps).sort()).toEqual([
+      'a',
+      'any',
+      'b',
+      'c',
+    ]);
   });
 
   it('gives a config with defaults filled in, or says which field does not fit', () => {
-    const scope = scopeOf(graph, state, at('c'), load);
+    const scope = scopeOf(graph, state, { node: at('c'), key: 'c' }, load);
     expect(
       resolveNodeConfig(node('h', 'http', { config: { url: 'https://x/{{ run.input.a }}' } }), scope),
     ).toMatchObject({ method: 'GET', url: 'https://x/1', timeoutSeconds: 30, failOnStatus: true });
@@ -181,14 +189,19 @@ describe('what a step sees', () => {
 
   it('of a bad config makes a failure, not a crash', () => {
     expect(
-      evaluatePure(node('r', 'respond', { config: { status: '{{ "many" }}' } }), scopeOf(graph, state, at('c'), load)),
+      evaluatePure(
+        node('r', 'respond', { config: { status: '{{ "many" }}' } }),
+        scopeOf(graph, state, { node: at('c'), key: 'c' }, load),
+      ),
     ).toMatchObject({ failure: { code: 'config_invalid', node: 'r' } });
     expect(
       evaluatePure(
         node('b', 'branch', { config: { cases: [{ port: 'x', when: '1' }] } }),
-        scopeOf(graph, state, at('c'), load),
+        scopeOf(graph, state, { node: at('c'), key: 'c' }, load),
       ),
     ).toMatchObject({ failure: { code: 'not_boolean' } });
-    expect(() => evaluatePure(node('h', 'http'), scopeOf(graph, state, at('c'), load))).toThrow('not a pure node type');
+    expect(() => evaluatePure(node('h', 'http'), scopeOf(graph, state, { node: at('c'), key: 'c' }, load))).toThrow(
+      'not a pure node type',
+    );
   });
 });

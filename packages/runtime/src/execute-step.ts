@@ -1,10 +1,10 @@
 import type { ClaimAnswer, Journal, StepHint } from '@switchyard/journal';
 import { type Node, nodeOfStep, nodeType, type RunState } from '@switchyard/pipeline';
-import { pureEvents } from './advance-run.ts';
 import type { Calls } from './contract.ts';
 import { LeaseLost, StopRequested } from './errors.ts';
 import type { Holding } from './held-steps.ts';
 import { endOfRefused, ownEnd } from './own-end.ts';
+import { pureEvents } from './pure-step.ts';
 import type { CachedRun } from './run-cache.ts';
 import { type HeldTask, type NodeEnd, runNode } from './run-node.ts';
 import { type Body, type OwnEnd, type SettlingParts, settleStep } from './settle-step.ts';
@@ -145,7 +145,8 @@ async function finishPure(hint: StepHint, { run, node }: Place, parts: ExecutorP
 
 async function endPure(hint: StepHint, { run, node }: Place, state: RunState, parts: ExecutorParts): Promise<OwnEnd> {
   const step = { graph: run.graph, state, stepKey: hint.stepKey, node };
-  const { events, blob } = await pureEvents(step, { values: parts.values, worker: parts.worker() });
+  const { events, blob, begins } = await pureEvents(step, { values: parts.values, worker: parts.worker() });
+  if (begins) return { events, state: 'waiting', blobs: blob ? [blob] : [], begins };
   const failed = events.some((event) => event.kind === 'step.failed');
   return { events, state: failed ? 'failed' : 'succeeded', blobs: blob ? [blob] : [] };
 }

@@ -1,11 +1,11 @@
 import { crashPoint } from '@switchyard/journal';
 import { Json, type Node, resolveNodeConfig } from '@switchyard/pipeline';
 import { z } from 'zod';
-import { scopeFor } from './advance-run.ts';
 import type { Calls, NodeOutcome, NodePorts, NodeWait, StepJournal } from './contract.ts';
 import { asStepError, type StepEnd, TerminalError, TimedOutError, WorkerLostError } from './errors.ts';
 import type { Holding } from './held-steps.ts';
 import { nodeRun } from './nodes/registry.ts';
+import { scopeFor } from './pure-step.ts';
 import { survivesCrash } from './retry.ts';
 import type { CachedRun } from './run-cache.ts';
 import type { ValueReader } from './values.ts';
@@ -62,7 +62,7 @@ async function work(task: HeldTask, { ports, values, calls }: RunParts, over: Ab
   }
   const perform = nodeRun(node.type);
   if (!perform) throw new TerminalError('unknown_node_type', `This version has no node type “${node.type}”.`);
-  const scope = await scopeFor(run.graph, state, node, values);
+  const scope = await scopeFor({ graph: run.graph, state, stepKey: holding.stepKey, node }, values);
   const scene = { runId: run.runId, kinds: [node.type], seq: state.seq };
   const config = Config.parse(resolveNodeConfig(node, scope));
   if (node.type !== 'agent') crashPoint('tool.before-effect', scene);

@@ -2,13 +2,15 @@ import type { Clock } from '@switchyard/agent';
 import type {
   AppendAnswer,
   AppendRequest,
+  Journal,
   LiveStep,
   StartRunRequest,
   StepHint,
   StepRowState,
 } from '@switchyard/journal';
 import type { NewEvent, RunState } from '@switchyard/pipeline';
-import { type PlannedAppend, planAppend } from './advance-run.ts';
+import { planAppend } from './advance-run.ts';
+import type { PlannedAppend } from './append-draft.ts';
 import type { NodePorts } from './contract.ts';
 import type { HeldSteps, Holding } from './held-steps.ts';
 import type { CachedRun, RunCache } from './run-cache.ts';
@@ -21,6 +23,7 @@ import type { ValueReader } from './values.ts';
 
 /** What settling needs of the worker. */
 export type SettlingParts = {
+  readonly journal: Journal;
   readonly cache: RunCache;
   readonly values: ValueReader;
   readonly held: HeldSteps;
@@ -42,6 +45,8 @@ export type OwnEnd = {
   readonly blobs: PlannedAppend['blobs'];
   /** A run that begins with it. */
   readonly child?: StartRunRequest;
+  /** It is a loop that has begun: its row waits until its iterations have ended, which may be in this very append. */
+  readonly begins?: true;
 };
 
 /** An append but for who speaks. */
@@ -106,10 +111,10 @@ async function attempt(
 ): Promise<Written & { readonly answer: AppendAnswer }> {
   const at = new Date(parts.clock.now()).toISOString();
   const own = await ends(run.state, refused);
-  const planned = settles(own) ? await planFrom({ run, key, own, at, live }, parts) : alone(own);
+  const planned = settles(own) || own.begins ? await planFrom({ run, key, own, at, live }, parts) : alone(own);
   // Known here before the journal can name it as ours: a pulse in between must not take it for an orphan.
   const kept = planned.keep === null ? null : parts.held.begin(run.runId, planned.keep, 1);
-  const answer = await send(async () => bodyOf(run, own, planned)).catch((error: unknown) => {
+  const answer = await send(async () => bodyOf(run, { key, own, planned })).catch((error: unknown) => {
     if (kept) parts.held.end(kept);
     throw error;
   });
@@ -118,16 +123,29 @@ async function attempt(
   return { own, planned, kept, answer };
 }
 
-function bodyOf(run: CachedRun, own: OwnEnd, planned: PlannedAppend): Body {
+/** The row of a loop that ended in the append in which it began. */
+function ownState({ key, own, planned }: Parts): StepRowState {
+  if (!own.begins || !planned.close.includes(key)) return own.state;
+  const end = planned.events.findLast((event) => event.stepKey === key);
+  return end?.kind === 'step.failed' ? 'failed' : end?.kind === 'step.cancelled' ? 'cancelled' : 'succeeded';
+}
+
+type Parts = { readonly key: string; readonly own: OwnEnd; readonly planned: PlannedAppend };
+
+function bodyOf(run: CachedRun, { key, own, planned }: Parts): Body {
   return {
     version: run.version,
     seen: run.state.seq,
     // a step that was asked to stop must not come back: it may neither wait nor be tried again
-    intent: !settles(own),
+    intent: !settles(own) && !own.begins,
     events: planned.events,
-    ownState: { state: own.state, ...(own.dueInMs === undefined ? {} : { dueInMs: own.dueInMs }) },
+    ownState: {
+      state: ownState({ key, own, planned }),
+      ...(own.dueInMs === undefined ? {} : { dueInMs: own.dueInMs }),
+    },
     open: planned.open,
     touch: planned.touch,
+    close: planned.close.filter((closed) => closed !== key),
     blobs: [...own.blobs, ...planned.blobs],
     ...(own.child ? { child: own.child } : {}),
     ...(planned.runState ? { runState: planned.runState } : {}),
@@ -138,7 +156,14 @@ const SETTLES: ReadonlySet<StepRowState> = new Set(['succeeded', 'failed', 'skip
 const settles = (own: OwnEnd): boolean => SETTLES.has(own.state);
 
 /** A step that waits or is tried again settles nothing: its own event is all. */
-const alone = (own: OwnEnd): PlannedAppend => ({ events: own.events, open: [], touch: [], blobs: [], keep: null });
+const alone = (own: OwnEnd): PlannedAppend => ({
+  events: own.events,
+  open: [],
+  touch: [],
+  close: [],
+  blobs: [],
+  keep: null,
+});
 
 type PlanFrom = {
   readonly run: CachedRun;
@@ -152,9 +177,11 @@ function planFrom({ run, key, own, at, live }: PlanFrom, parts: SettlingParts): 
   return planAppend(
     run.graph,
     run.state,
-    { events: own.events, settled: key },
+    { events: own.events, next: own.begins ? { loop: key } : { settled: key } },
     {
       values: parts.values,
+      journal: parts.journal,
+      runId: run.runId,
       fastPath: parts.fastPath(),
       worker: parts.worker(),
       at,

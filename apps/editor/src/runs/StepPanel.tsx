@@ -1,4 +1,4 @@
-import type { StepState } from '@switchyard/pipeline';
+import { nodeOfStep, type StepState } from '@switchyard/pipeline';
 import { useQuery } from '@tanstack/react-query';
 import { ChevronLeft, Link as LinkIcon } from 'lucide-react';
 import { useState } from 'react';
@@ -163,7 +163,7 @@ function words(step: StepState | undefined): string {
 
 function InputView({ feed, step, stepKey }: Pick<BodyProps, 'feed' | 'step' | 'stepKey'>) {
   const document = useFeed(feed, (state) => state.detail?.revision.document);
-  const node = document?.nodes.find((other) => other.id === stepKey);
+  const node = document?.nodes.find((other) => other.id === nodeOfStep(stepKey));
   const { data, error } = useQuery({
     queryKey: ['step-input', feed.getState().runId, stepKey, step?.attempt],
     enabled: document !== undefined && node !== undefined && step !== undefined,
@@ -171,7 +171,7 @@ function InputView({ feed, step, stepKey }: Pick<BodyProps, 'feed' | 'step' | 's
     queryFn: async () => {
       if (document === undefined || node === undefined) return null;
       const { stepInput } = await import('./step-input.ts');
-      return stepInput(document, feed.getState().run, node);
+      return stepInput(document, feed.getState().run, { node, key: stepKey });
     },
   });
   if (error !== null) return <p className={css.faint}>The input cannot be shown: {error.message}</p>;

@@ -1,9 +1,9 @@
 import {
   compileGraph,
-  type Node,
   type PipelineDocument,
   type RunState,
   resolveNodeConfig,
+  type StepPlace,
   type StoredValue,
   scopeOf,
   valuesNeeded,
@@ -15,11 +15,11 @@ import type { Json } from './json-rows.ts';
  * What a step was given: its config with every expression replaced by the run's values, computed by the same code as the
  * worker's. Throws `ExpressionError` when an expression cannot be evaluated. Loaded when first looked at.
  */
-export async function stepInput(document: PipelineDocument, run: RunState, node: Node): Promise<Json> {
+export async function stepInput(document: PipelineDocument, run: RunState, place: StepPlace): Promise<Json> {
   const graph = compileGraph(document);
   const loaded = new Map<string, Json>();
   await Promise.all(
-    valuesNeeded(graph, run, node).map(async (value) => {
+    valuesNeeded(graph, run, place).map(async (value) => {
       if (!('blob' in value)) return;
       const text = await blobText(value.blob.sha256, run.runId ?? '');
       loaded.set(value.blob.sha256, value.blob.mediaType.includes('json') ? JSON.parse(text) : text);
@@ -29,5 +29,5 @@ export async function stepInput(document: PipelineDocument, run: RunState, node:
     'inline' in value
       ? value.inline
       : ((loaded.get(value.blob.sha256) ?? null) as Extract<StoredValue, { inline: unknown }>['inline']);
-  return resolveNodeConfig(node, scopeOf(graph, run, node, load)) as Json;
+  return resolveNodeConfig(place.node, scopeOf(graph, run, place, load)) as Json;
 }

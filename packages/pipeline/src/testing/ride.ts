@@ -1,8 +1,9 @@
 import { evaluatePure } from '../evaluate-pure.ts';
 import type { Json, NewEvent, StoredValue } from '../event.ts';
 import { foldNew, type RunState } from '../fold.ts';
+import type { Opening } from '../frontier.ts';
 import type { Graph } from '../graph.ts';
-import { type Decision, type Opening, plan } from '../plan.ts';
+import { type Decision, plan } from '../plan.ts';
 import { nodeType } from '../registry.ts';
 import { scopeOf } from '../run-scope.ts';
 import { step } from './graphs.ts';
@@ -44,7 +45,7 @@ export function ride(graph: Graph, state: RunState, settled: readonly string[]):
 function pureEvents(graph: Graph, state: RunState, { key, node: id }: Opening): readonly NewEvent[] {
   const at = graph.nodes.get(id);
   if (at === undefined) return [];
-  const result = evaluatePure(at.node, scopeOf(graph, state, at.node, load));
+  const result = evaluatePure(at.node, scopeOf(graph, state, { node: at.node, key }, load));
   if ('failure' in result) return [step.started(key), { stepKey: key, kind: 'step.failed', data: result }];
   const data = { output: { inline: result.output }, ports: [...result.ports] };
   return [step.started(key), { stepKey: key, kind: 'step.succeeded', data }];

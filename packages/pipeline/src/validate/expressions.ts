@@ -2,7 +2,7 @@ import { ancestry, type ComesBefore } from '../ancestry.ts';
 import type { Node } from '../document.ts';
 import { compile } from '../expression/compile.ts';
 import { ExpressionError } from '../expression/error.ts';
-import { SCOPE_NAMES } from '../expression/scope.ts';
+import { LOOP_NAMES, SCOPE_NAMES } from '../expression/scope.ts';
 import type { Graph, GraphNode } from '../graph.ts';
 import { expressionsOf, type PlacedExpression } from '../run-scope.ts';
 import { nearest } from './nearest.ts';
@@ -63,6 +63,7 @@ function checkExpression(
     const { references } = compile(placed.source);
     const names = [
       ...SCOPE_NAMES,
+      ...(graph.nodes.get(node.id)?.loop == null ? [] : LOOP_NAMES),
       ...(node.type === 'agent' && placed.path[0] === 'accept' ? ['answer', 'lastResult'] : []),
     ];
     const ids = [...new Set(references.steps.map((step) => step.id))];
@@ -98,6 +99,19 @@ function checkStep(
       }),
     ];
   }
+  const inside = hiddenBy(graph, id, node.id);
+  if (inside !== null)
+    return [
+      errorProblem(
+        'reference_into_loop',
+        `"${id}" runs once per item of "${inside}", so outside of it there is no one output.`,
+        {
+          node: node.id,
+          path,
+          hint: `{{ steps.${inside}.output.items }} has the outputs of all iterations.`,
+        },
+      ),
+    ];
   if (comesBefore(id, node.id)) return [];
   const self = id === node.id ? `"${id}" refers to itself.` : `"${id}" does not come before "${node.id}".`;
   return [
@@ -109,6 +123,17 @@ function checkStep(
   ];
 }
 
+/** The loop that a step stands in and the other does not; null where both see each other. */
+function hiddenBy(graph: Graph, id: string, from: string): string | null {
+  const around = loopsAround(graph, from);
+  return loopsAround(graph, id).find((loop) => !around.includes(loop)) ?? null;
+}
+
+function loopsAround(graph: Graph, id: string): readonly string[] {
+  const loop = graph.nodes.get(id)?.loop ?? null;
+  return loop === null ? [] : [loop, ...loopsAround(graph, loop)];
+}
+
 function checkName(
   node: Node,
   name: string,
@@ -116,6 +141,14 @@ function checkName(
   path: readonly (string | number)[],
 ): readonly Problem[] {
   if (known.includes(name) || LANGUAGE_NAMES.has(name)) return [];
+  if (LOOP_NAMES.includes(name))
+    return [
+      errorProblem('unknown_name', `"${name}" exists only inside a loop.`, {
+        node: node.id,
+        path,
+        hint: 'Connect this step after the "item" output of a Loop.',
+      }),
+    ];
   const close = nearest(name, known);
   return [
     errorProblem('unknown_name', `There is nothing called "${name}".`, {

@@ -1,6 +1,7 @@
 import type { PipelineDocument } from '../document.ts';
 import { compileGraph } from '../graph.ts';
 import { checkExpressions } from './expressions.ts';
+import { checkLoops } from './loops.ts';
 import { checkNodes } from './nodes.ts';
 import type { Problem } from './problem.ts';
 import { checkStructure } from './structure.ts';
@@ -15,6 +16,7 @@ export function validate(document: PipelineDocument): readonly Problem[] {
   return [
     ...checkNodes(document),
     ...checkStructure(document, graph),
+    ...checkLoops(graph),
     ...checkTriggers(document, graph),
     ...checkExpressions(graph),
   ];

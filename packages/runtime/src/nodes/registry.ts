@@ -15,6 +15,8 @@ type PureTypeId =
   | 'trigger.pipeline'
   | 'trigger.error'
   | 'branch'
+  | 'join'
+  | 'loop'
   | 'transform'
   | 'respond';
 
