@@ -111,6 +111,35 @@ describe('pause and resume', () => {
     expect((await ended(run)).state).toBe('succeeded');
   });
 
+  it('a loop begins no iteration while paused, and goes on with the next one', async () => {
+    const id = await server.publish(
+      'looping',
+      draw({
+        nodes: [
+          trigger,
+          { id: 'each', type: 'loop', config: { items: ['/hold-one', '/two', '/three'] } },
+          { id: 'ask', type: 'http', config: { url: `${origin}{{ item }}` } },
+          transform('after', 'steps.each.output.items.map(one, one.body)'),
+        ],
+        edges: ['start > each', 'each.item > ask', 'each.done > after'],
+      }),
+    );
+    const run = await start(id);
+    const answer = await arrived('/hold-one');
+    await server.ask('POST', `/api/runs/${run}/pause`, { body: {} });
+    answer();
+    await eventually('the first iteration ends', async () =>
+      (await eventsOf(run)).some((event) => event.kind === 'iteration.finished') ? true : null,
+    );
+    expect(asked).toEqual(['/hold-one']);
+    await server.ask('POST', `/api/runs/${run}/resume`, { body: {} });
+    expect((await ended(run)).state).toBe('succeeded');
+    expect(asked).toEqual(['/hold-one', '/two', '/three']);
+    expect((await eventsOf(run)).at(-1)).toMatchObject({
+      data: { output: { inline: ['/hold-one', '/two', '/three'] } },
+    });
+  });
+
   it('reaches called runs, and a resume lets them go on', async () => {
     await server.publish(
       'inner',

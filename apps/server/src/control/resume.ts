@@ -6,7 +6,8 @@ import {
   type Graph,
   type NewEvent,
   type Opening,
-  plan,
+  planLoop,
+  planResume,
   type RunState,
 } from '@switchyard/pipeline';
 import type { Services } from '../services.ts';
@@ -52,14 +53,17 @@ async function requestOf(rows: RunRows, by: string, { database, clock }: Service
   const graph = graphOf(revision);
   const before = foldRun(emptyRun(), await database.journal.events(runId, { after: 0, structural: true }));
   const resumed: NewEvent = { stepKey: null, kind: 'run.resumed', data: { by } };
-  const state = foldNew(before, [resumed], new Date(clock.now()).toISOString());
+  const at = new Date(clock.now()).toISOString();
+  const goingOn = foldNew(before, [resumed], at);
+  const iterations = iterationsToBegin(graph, goingOn);
+  const state = foldNew(goingOn, iterations, at);
   return {
     runId,
     speaker: null,
     version,
     seen: before.seq,
     intent: false,
-    events: [resumed],
+    events: [resumed, ...iterations],
     open: readyNow(graph, state, rows).map(({ key, node }) => {
       const limit = graph.nodes.get(node)?.node.limit;
       return { stepKey: key, mine: false, ...(limit === undefined ? {} : { limit }) };
@@ -70,8 +74,14 @@ async function requestOf(rows: RunRows, by: string, { database, clock }: Service
   };
 }
 
+/** Iterations that would have begun in the meantime. */
+const iterationsToBegin = (graph: Graph, state: RunState): readonly NewEvent[] =>
+  state.loops.flatMap((stepKey) =>
+    planLoop(graph, state, stepKey).begin.map(
+      (index): NewEvent => ({ stepKey, kind: 'iteration.started', data: { index } }),
+    ),
+  );
+
 /** Steps that became ready while nothing was opened: those the planner names that have no row. */
-function readyNow(graph: Graph, state: RunState, rows: RunRows): readonly Opening[] {
-  const known = new Set(rows.steps.map((step) => step.stepKey));
-  return plan(graph, state).open.filter(({ key }) => !known.has(key));
-}
+const readyNow = (graph: Graph, state: RunState, rows: RunRows): readonly Opening[] =>
+  planResume(graph, state, new Set(rows.steps.map((step) => step.stepKey)));

@@ -115,7 +115,7 @@ function copiedEvents(graph: Graph, old: RunState, from: readonly string[]): rea
   const again = new Set([...from, ...failedSteps(old)]);
   for (const key of again) for (const edge of graph.nodes.get(key)?.outgoing ?? []) again.add(edge.to.node);
   return stepsOf(old)
-    .filter((step) => graph.nodes.has(step.key) && !again.has(step.key))
+    .filter((step) => graph.nodes.get(step.key)?.loop === null && !again.has(step.key))
     .toSorted((a, b) => a.settledSeq - b.settledSeq)
     .flatMap((step) => endOf(step));
 }
