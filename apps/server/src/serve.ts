@@ -8,6 +8,8 @@ import { watchAlarms } from './alarms/watch.ts';
 import { createApp } from './app.ts';
 import { linksOf } from './approvals/links.ts';
 import { pagesOf } from './demo/pages.ts';
+import { createDeliveryLog } from './hooks/delivery-log.ts';
+import { createHookBook } from './hooks/hook-book.ts';
 import type { CallModel } from './outbound/model-http.ts';
 import { type Sample, seedProject } from './ready/seed.ts';
 import { ROUTES } from './route-table.ts';
@@ -53,6 +55,7 @@ export async function serve(parts: ServeParts): Promise<Serving> {
     database,
     starter: starterOn(database, clock),
     clock,
+    hooks: { book: createHookBook(database, clock), log: createDeliveryLog(database, clock, warn) },
     callModel: parts.callModel,
     links: linksOf(parts.secretKey ?? null, baseUrl),
     version: parts.version,
@@ -73,6 +76,7 @@ export async function serve(parts: ServeParts): Promise<Serving> {
       stopping.abort();
       await Promise.all([stopTicking(), stopWatching()]);
       await close(http, clock);
+      await services.hooks.log.close();
     },
   };
 }

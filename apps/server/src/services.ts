@@ -1,5 +1,10 @@
 import type { Database } from '@switchyard/journal';
+
 import type { Links } from './approvals/links.ts';
+
+import type { DeliveryLog } from './hooks/delivery-log.ts';
+import type { HookBook } from './hooks/hook-book.ts';
+
 import type { CallModel } from './outbound/model-http.ts';
 import type { Starter } from './start-run.ts';
 import type { Clock } from './system.ts';
@@ -9,6 +14,8 @@ export type Services = {
   readonly database: Database;
   readonly starter: Starter;
   readonly clock: Clock;
+  /** Webhooks by their token, and what came in at them. */
+  readonly hooks: { readonly book: HookBook; readonly log: DeliveryLog };
   /** HTTP to the model connections. */
   readonly callModel: CallModel;
   /** Addresses by which people outside answer a waiting step. */

@@ -30,6 +30,8 @@ export type StartOrder = {
   readonly trigger: Started['data']['trigger'];
   readonly input: Json;
   readonly dedupKey: string | null;
+  /** Values that the input names besides itself. */
+  readonly blobs?: readonly BlobContent[];
   /** Webhooks and schedules: refuse when the revision is no longer the published one. */
   readonly mustBePublished: boolean;
   /** The step that calls it. */
@@ -78,7 +80,7 @@ export function startRequest(
     open: start.open.map(({ key }) => key),
     ...someLimits(stepLimitsOf(graph, start.open)),
     limits: startLimits(order.revision, order.input),
-    blobs: [...(blob ? [blob] : []), ...end.blobs],
+    blobs: [...(blob ? [blob] : []), ...(order.blobs ?? []), ...end.blobs],
     ...(end.state ? { runState: end.state } : {}),
   };
 }

@@ -49,6 +49,7 @@ export {
   type PureResult,
   type Widget,
 } from './node-type.ts';
+export { WEBHOOK_BYTES, type WebhookConfig, webhookConfig } from './nodes/trigger-webhook.ts';
 export { type ParsedDocument, parseDocument } from './parse-document.ts';
 export { PersistentMap } from './persistent-map.ts';
 export {

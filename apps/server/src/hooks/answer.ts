@@ -1,5 +1,6 @@
 import type { Database } from '@switchyard/journal';
-import { type Graph, type JournalEvent, Json, nodeOfStep, type StoredValue } from '@switchyard/pipeline';
+import { type Graph, Json, type NewEvent, nodeOfStep, type StoredValue } from '@switchyard/pipeline';
+import { z } from 'zod';
 import type { Clock } from '../system.ts';
 
 /** What the run has to say to its caller, or that it has not yet said it by the deadline. */
@@ -13,11 +14,12 @@ export type HookAnswer =
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'late' };
 
-/** What to wait for. `mode` is the webhook's. */
-export type Waiting = {
+/** Where an answer is looked for: `mode` is the webhook's. */
+export type Asking = { readonly graph: Graph; readonly mode: 'at_once' | 'last_step' | 'respond' | 'stream' };
+
+/** What to wait for. */
+export type Waiting = Asking & {
   readonly runId: string;
-  readonly graph: Graph;
-  readonly mode: 'last_step' | 'respond';
   readonly deadlineMs: number;
   readonly gone: AbortSignal;
 };
@@ -32,23 +34,32 @@ export function awaitAnswer(waiting: Waiting, database: Database, clock: Clock):
     const end = (answer: HookAnswer): void => {
       following.close();
       cancel();
+      waiting.gone.removeEventListener('abort', leave);
       resolve(answer);
     };
-    const cancel = clock.later(waiting.deadlineMs, () => end({ kind: 'late' }));
-    waiting.gone.addEventListener('abort', () => end({ kind: 'late' }), { once: true });
+    const leave = (): void => end({ kind: 'late' });
+    const cancel = clock.later(waiting.deadlineMs, leave);
+    waiting.gone.addEventListener('abort', leave);
     const following = database.follower.follow(waiting.runId, 0, (events) => {
-      for (const event of events) {
-        const answer = answerIn(event, waiting);
-        if (answer) return end(answer);
-      }
+      const answer = answerAmong(events, waiting);
+      if (answer) end(answer);
     });
   });
 }
 
-function answerIn(event: JournalEvent, { mode, graph }: Waiting): HookAnswer | null {
+/** The first answer among events of a run, written or about to be; null when there is none. */
+export function answerAmong(events: readonly NewEvent[], asking: Asking): HookAnswer | null {
+  for (const event of events) {
+    const answer = answerIn(event, asking);
+    if (answer) return answer;
+  }
+  return null;
+}
+
+function answerIn(event: NewEvent, { mode, graph }: Asking): HookAnswer | null {
   switch (event.kind) {
     case 'step.succeeded':
-      return mode === 'respond' &&
+      return (mode === 'respond' || mode === 'stream') &&
         event.stepKey !== null &&
         graph.nodes.get(nodeOfStep(event.stepKey))?.node.type === 'respond'
         ? { kind: 'respond', output: event.data.output }
@@ -71,3 +82,32 @@ export async function loadValue(value: StoredValue | null, database: Database): 
   const bytes = await database.journal.blob(value.blob.sha256);
   return bytes === null ? null : Json.parse(JSON.parse(bytes.toString('utf8')));
 }
+
+const Said = z.object({ status: z.number(), headers: z.record(z.string(), z.string()), body: Json });
+
+/** An answer as HTTP has it. */
+export type Said = z.infer<typeof Said>;
+
+/** What an answer says over HTTP; null while there is none. A run that failed is 502 with its code. */
+export async function saidBy(answer: HookAnswer, runId: string, database: Database): Promise<Said | null> {
+  switch (answer.kind) {
+    case 'late':
+      return null;
+    case 'respond':
+      return Said.parse(await loadValue(answer.output, database));
+    case 'succeeded':
+      return { status: 200, headers: {}, body: await loadValue(answer.output, database) };
+    case 'cancelled':
+      return failed({ code: 'run_cancelled', message: 'The run was cancelled before it answered.', runId });
+    case 'failed': {
+      const { code, message, hint } = answer.failure;
+      return failed({ code, message, runId, ...(hint ? { hint } : {}) });
+    }
+  }
+}
+
+const failed = (error: { readonly code: string; readonly message: string; readonly runId: string }): Said => ({
+  status: 502,
+  headers: {},
+  body: { error },
+});

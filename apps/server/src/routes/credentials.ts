@@ -13,6 +13,17 @@ const Host = z
   .string()
   .regex(/^[a-z0-9.-]+(:\d{1,5})?$/, 'a host in lower case, with its port where it is not the usual one');
 
+const HeaderCredential = z.strictObject({
+  header: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,64}$/, 'a header name')
+    .default('Authorization'),
+  value: z.string().min(1).max(8_192),
+  hosts: z.array(Host).min(1).max(20),
+});
+/** While a secret is being changed there are two, and what is signed with either is taken. */
+const SigningCredential = z.strictObject({ secrets: z.array(z.string().min(8).max(1_024)).min(1).max(2) });
+
 /** Secrets that pipelines name: they can be set and removed, and their values are never answered. */
 export const credentialRoutes = [
   route({
@@ -31,16 +42,10 @@ export const credentialRoutes = [
     auth: 'local',
     permission: 'manage',
     scope: 'project',
-    summary: 'Store a credential: a header that an HTTP node sends, to these hosts alone; an old value is replaced',
+    summary:
+      'Store a credential: a header that an HTTP node sends, to these hosts alone, or the secrets that sign the requests of a webhook; an old value is replaced',
     params: z.strictObject({ name: Name }),
-    body: z.strictObject({
-      header: z
-        .string()
-        .regex(/^[A-Za-z0-9-]{1,64}$/, 'a header name')
-        .default('Authorization'),
-      value: z.string().min(1).max(8_192),
-      hosts: z.array(Host).min(1).max(20),
-    }),
+    body: z.union([HeaderCredential, SigningCredential]),
     status: 204,
     answer: null,
     handle: async ({ params, body, services }) => {

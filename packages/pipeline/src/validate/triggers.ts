@@ -13,7 +13,13 @@ export function checkTriggers(document: PipelineDocument, graph: Graph): readonl
           }),
         ]
       : [];
-  return [...none, ...doubledTokens(document), ...schedules(document), ...responds(document, graph)];
+  return [
+    ...none,
+    ...doubledTokens(document),
+    ...unsigned(document),
+    ...schedules(document),
+    ...responds(document, graph),
+  ];
 }
 
 function doubledTokens(document: PipelineDocument): readonly Problem[] {
@@ -34,6 +40,21 @@ function doubledTokens(document: PipelineDocument): readonly Problem[] {
       );
   }
   return problems;
+}
+
+function unsigned(document: PipelineDocument): readonly Problem[] {
+  return document.nodes
+    .filter(({ type, config }) => {
+      if (type !== 'trigger.webhook' || config.verify === undefined || config.verify === 'public') return false;
+      return typeof config.credential !== 'string' || config.credential === '';
+    })
+    .map(({ id }) =>
+      errorProblem('secret_missing', `"${id}" takes only signed requests but names no secret.`, {
+        node: id,
+        path: ['credential'],
+        hint: 'Store the signing secret as a credential and name it here.',
+      }),
+    );
 }
 
 function schedules(document: PipelineDocument): readonly Problem[] {
