@@ -108,7 +108,7 @@ function errorAnswer({ warn }: Services) {
     const told =
       known ??
       new ApiError(500, 'internal', 'Something went wrong here.', { hint: `The server’s log has more, under ${id}.` });
-    if (told.status === 503 || told.status === 429) response.set('Retry-After', '1');
+    if ((told.status === 503 || told.status === 429) && !response.get('retry-after')) response.set('Retry-After', '1');
     response.status(told.status).json(told);
   };
 }

@@ -2,6 +2,8 @@ import { ApiError } from './api-error.ts';
 
 const MAX_DEPTH = 64;
 const MAX_VALUES = 200_000;
+/** Of one object: more is an attack on whoever copies it, or data that belongs into a list. */
+const MAX_KEYS = 10_000;
 
 /**
  * JSON of foreign origin: refuses what would hurt later (keys that reach a prototype, nesting that overflows a stack),
@@ -28,11 +30,17 @@ function inspect(root: unknown): void {
     if (at.depth > MAX_DEPTH)
       throw new ApiError(400, 'json_too_deep', `The body is nested deeper than ${MAX_DEPTH} levels.`);
     if (at.value === null || typeof at.value !== 'object') continue;
-    for (const [key, value] of Object.entries(at.value)) {
-      if (reachesPrototype(key, value)) throw new ApiError(400, 'forbidden_key', `The key "${key}" is refused.`);
-      open.push({ value, depth: at.depth + 1 });
-    }
+    for (const [, value] of checkedEntries(at.value)) open.push({ value, depth: at.depth + 1 });
   }
+}
+
+function checkedEntries(value: object): readonly (readonly [string, unknown])[] {
+  const entries = Object.entries(value);
+  if (!Array.isArray(value) && entries.length > MAX_KEYS)
+    throw new ApiError(400, 'json_too_large', `An object in the body has more than ${MAX_KEYS} keys.`);
+  const refused = entries.find(([key, child]) => reachesPrototype(key, child));
+  if (refused) throw new ApiError(400, 'forbidden_key', `The key "${refused[0]}" is refused.`);
+  return entries;
 }
 
 /** `__proto__`, and a `constructor` that carries a `prototype`; a field that is merely called constructor is data. */
