@@ -30,6 +30,8 @@ export type Server<From> = {
   readonly send: (from: From, query: Query, session: Session) => Promise<{ rows: readonly object[] }>;
   /** Hears notifications from now on; the answer ends that. */
   readonly listen: (from: From, hear: Hear) => () => void;
+  /** Calls when all connections end; the answer ends that. Absent: it never happens. */
+  readonly onRestart?: (cut: () => void) => () => void;
 };
 
 /** What the client needs of the process it lives in. */
@@ -49,6 +51,7 @@ export class MemoryServer implements Server<Process> {
   readonly wire: Wire;
   tables: Tables;
   readonly #listening = new Set<Hear>();
+  readonly #connections = new Set<() => void>();
 
   constructor(timeline: Timeline, tables: Tables, wire: Wire) {
     this.timeline = timeline;
@@ -84,6 +87,18 @@ export class MemoryServer implements Server<Process> {
     return this.wire.around === null ? run() : this.wire.around(query, run);
   }
 
+  /** It is killed and starts again: all connections end, and every lock is another's to take. */
+  restart(): void {
+    this.tables.server += 1;
+    for (const cut of [...this.#connections]) cut();
+  }
+
+  /** Tells a connection when the server goes away. */
+  onRestart(cut: () => void): () => void {
+    this.#connections.add(cut);
+    return () => this.#connections.delete(cut);
+  }
+
   listen(process: Process, hear: Hear): () => void {
     const mine: Hear = (channel, payload) => void process.enter(0.2, () => hear(channel, payload));
     this.#listening.add(mine);
@@ -108,18 +123,27 @@ const queryOf = (asked: Asked, values: readonly unknown[] = []): Query =>
 /** One connection of a process. */
 function openClient<From extends ClientProcess>(server: Server<From>, process: From) {
   const session: Session = { worker: null, closed: false };
-  let deafen: (() => void) | null = null;
+  const undo: (() => void)[] = [];
+  const ended: (() => void)[] = [];
   const close = (): void => {
     if (session.closed) return;
     disconnect(server.tables, session);
-    deafen?.();
+    for (const end of undo) end();
   };
   process.onCrash.push(close);
+  const cut = (): void => {
+    close();
+    process.system.after(1, () => {
+      for (const tell of ended) tell();
+    });
+  };
+  undo.push(server.onRestart?.(cut) ?? (() => {}));
   const client = {
     query: (asked: Asked, values?: readonly unknown[]) => server.send(process, queryOf(asked, values), session),
     on: (event: string, listener: (message: { channel: string; payload: string }) => void) => {
       if (event === 'notification')
-        deafen = server.listen(process, (channel, payload) => listener({ channel, payload }));
+        undo.push(server.listen(process, (channel, payload) => listener({ channel, payload })));
+      if (event === 'end') ended.push(() => listener({ channel: '', payload: '' }));
       return client;
     },
     end: async () => close(),
@@ -127,9 +151,18 @@ function openClient<From extends ClientProcess>(server: Server<From>, process: F
   return client;
 }
 
+/** A pool makes a new connection where one is gone; what was on its way there is lost with it. */
+function openPool<From extends ClientProcess>(server: Server<From>, process: From) {
+  let client = openClient(server, process);
+  server.onRestart?.(() => {
+    client = openClient(server, process);
+  });
+  return { query: (asked: Asked, values?: readonly unknown[]) => client.query(asked, values) };
+}
+
 /** Connections of one process to the server. The edge: node-postgres has far more than the client here uses. */
 function connectorOf<From extends ClientProcess>(server: Server<From>, process: From): Connector {
-  const pool = openClient(server, process);
+  const pool = openPool(server, process);
   return {
     pool: () => pool as unknown as Pool,
     client: async () => openClient(server, process) as unknown as Client,

@@ -70,8 +70,10 @@ export type {
 } from './database-contract.ts';
 export type { ErrorCode, ErrorNext } from './errors.ts';
 export { ERROR_CODES, JournalError } from './errors.ts';
-export type { InvariantFinding } from './invariants.ts';
-export { checkInvariants } from './invariants.ts';
+export type { RunHistory, Violation } from './invariants/history.ts';
+export { checkInvariants, type InvariantFinding } from './invariants/in-database.ts';
+export { checkHistory } from './invariants/in-memory.ts';
+export { INVARIANTS, type InvariantId, type Promised } from './invariants/promises.ts';
 export type { MigrateAnswer } from './migrate.ts';
 export { migrate } from './migrate.ts';
 export { type Packed, packJson, packText } from './pack.ts';
