@@ -14,13 +14,20 @@ export const fingerprint = (value: unknown): string => createHash('sha256').upda
 /** Characters of canonical arguments that two calls are compared by. */
 const COMPARED_CHARS = 4096;
 
+/** The guard asks for the same few calls turn after turn. */
+const identities = new WeakMap<object, string>();
+
 /** What makes two calls the same: the name, and the arguments as canonical JSON (as written where they are not JSON), up to 4,096 characters. */
 export function callIdentity(call: { readonly name: string; readonly arguments: string }): string {
+  const known = identities.get(call);
+  if (known !== undefined) return known;
   let text = call.arguments;
   try {
     text = canonicalJson(JSON.parse(call.arguments));
   } catch {
     // not JSON: compared as written
   }
-  return `${call.name} ${text.slice(0, COMPARED_CHARS)}`;
+  const identity = `${call.name} ${text.slice(0, COMPARED_CHARS)}`;
+  identities.set(call, identity);
+  return identity;
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { NodeContext, NodeOutcome } from '../contract.ts';
 import { RetryableError, type StepError, TerminalError, WorkerLostError } from '../errors.ts';
 import type { OutboundResponse } from '../outbound/index.ts';
+import { mayHaveHappened } from './once.ts';
 
 const Config = z.object({
   method: z.string(),
@@ -21,7 +22,7 @@ const SHOWN_BODY = 2_000;
 /** Sends one request. `http_status` when the answer is 4xx or 5xx and the node says that is a failure. */
 export async function runHttp(context: NodeContext): Promise<NodeOutcome> {
   const config = Config.parse(context.config);
-  refuseSilentRepeat(context, config.method);
+  await refuseSilentRepeat(context, config.method);
   const body = bodyOf(config.body);
   const response = await context.ports.http.send({
     method: config.method,
@@ -65,9 +66,9 @@ async function secretHeader(
   return { [header.toLowerCase()]: value };
 }
 
-/** A worker died with the request in hand: whether it arrived is not known, so only what may be repeated is. */
-function refuseSilentRepeat(context: NodeContext, method: string): void {
-  if (context.crashes === 0 || IDEMPOTENT.has(method)) return;
+/** A worker was lost with the request in hand: whether it arrived is not known, so only what may be repeated is. */
+async function refuseSilentRepeat(context: NodeContext, method: string): Promise<void> {
+  if (IDEMPOTENT.has(method) || !(await mayHaveHappened(context))) return;
   throw new WorkerLostError(
     'outcome_unknown',
     `The worker was lost while it sent this ${method} request; it may have arrived.`,
