@@ -27,6 +27,8 @@ import { type AttemptTime, attemptTime } from './waits.ts';
 export type ExecutorParts = SettlingParts & {
   readonly journal: Journal;
   readonly calls: Calls;
+  /** False when nothing was heard of the journal for so long that another worker may have what this one holds. */
+  readonly holdsLeases: () => boolean;
   /** Rings when a retry or a wait is due. */
   readonly ringLater: (hint: StepHint, ms: number) => void;
   /** The journal says that this worker is dead. Resolves when it is registered anew. */

@@ -2,7 +2,7 @@ import { crashPoint } from '@switchyard/journal';
 import { Json, type Node, resolveNodeConfig } from '@switchyard/pipeline';
 import { z } from 'zod';
 import type { Calls, NodeOutcome, NodePorts, NodeWait, StepJournal } from './contract.ts';
-import { asStepError, type StepEnd, TerminalError, TimedOutError, WorkerLostError } from './errors.ts';
+import { asStepError, LeaseLost, type StepEnd, TerminalError, TimedOutError, WorkerLostError } from './errors.ts';
 import type { Holding } from './held-steps.ts';
 import { nodeRun } from './nodes/registry.ts';
 import { scopeFor } from './pure-step.ts';
@@ -25,7 +25,13 @@ export type HeldTask = {
 };
 
 /** What running a node needs of the worker. */
-export type RunParts = { readonly ports: NodePorts; readonly values: ValueReader; readonly calls: Calls };
+export type RunParts = {
+  readonly ports: NodePorts;
+  readonly values: ValueReader;
+  readonly calls: Calls;
+  /** False when nothing was heard of the journal for so long that another worker may have what this one holds. */
+  readonly holdsLeases: () => boolean;
+};
 
 /** How a node's work ended. */
 export type NodeEnd = { readonly outcome: NodeOutcome } | { readonly error: StepEnd };
@@ -46,9 +52,11 @@ export async function runNode(task: HeldTask, parts: RunParts): Promise<NodeEnd>
   }
 }
 
-async function work(task: HeldTask, { ports, values, calls }: RunParts, over: AbortSignal): Promise<NodeOutcome> {
+async function work(task: HeldTask, parts: RunParts, over: AbortSignal): Promise<NodeOutcome> {
   const { node, run, holding, attempt, crashes } = task;
   const { state } = run;
+  const { values, calls } = parts;
+  const ports = heldPorts(parts, holding);
   const wait = await task.waited();
   limitTime(task, ports, over);
   if (!survivesCrash(node, crashes)) {
@@ -85,6 +93,32 @@ async function work(task: HeldTask, { ports, values, calls }: RunParts, over: Ab
   });
   if (node.type !== 'agent') crashPoint('tool.after-effect', scene);
   return outcome;
+}
+
+/** The ways out into the world, each open only while the step is surely ours. */
+function heldPorts({ ports, holdsLeases }: RunParts, { abort }: Holding): NodePorts {
+  const { http, sandbox } = ports;
+  const held = (): void => {
+    abort.signal.throwIfAborted();
+    if (holdsLeases()) return;
+    abort.abort(new LeaseLost('The journal has not answered for long; another worker may have the step.'));
+    abort.signal.throwIfAborted();
+  };
+  const whenHeld =
+    <Args extends readonly unknown[], Answer>(act: (...args: Args) => Promise<Answer>) =>
+    async (...args: Args): Promise<Answer> => {
+      held();
+      return act(...args);
+    };
+  return {
+    ...ports,
+    http: { send: whenHeld((request) => http.send(request)), close: () => http.close() },
+    sandbox: {
+      runScript: whenHeld((code, options) => sandbox.runScript(code, options)),
+      runFunction: whenHeld((code, input, options) => sandbox.runFunction(code, input, options)),
+      close: () => sandbox.close(),
+    },
+  };
 }
 
 function limitTime({ node, holding, msLeft }: HeldTask, { clock }: NodePorts, over: AbortSignal): void {

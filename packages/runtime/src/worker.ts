@@ -90,6 +90,7 @@ class Worker implements RunningWorker {
       calls: callsOn({ journal, catalog, control, values, clock: options.clock }),
       clock: options.clock,
       worker: () => this.#session.id,
+      holdsLeases: () => this.#holdsLeases(),
       fastPath: () => options.fastPath && !this.#ending.signal.aborted,
       ring: (hints) => options.dispatch.ring(hints),
       ringLater: (hint, ms) => void this.#ringLater(hint, ms),
@@ -145,15 +146,22 @@ class Worker implements RunningWorker {
 
   async #pulse(): Promise<void> {
     const session = this.#session;
+    // the lease is renewed between the question and the answer, and a process that was stopped may hear the answer very late
+    const asked = this.#options.clock.elapsed();
     const answer = await session.pulse();
-    this.#lastPulse = this.#options.clock.elapsed();
+    if (session === this.#session) this.#lastPulse = asked;
     if (answer.outcome === 'dead') return this.#registerAnew();
     for (const orphan of this.#held.compare(answer.held)) await session.release(orphan);
   }
 
+  /** Others may have taken the steps over when nothing was heard for long: a process that was stopped goes on as if nothing had been. */
+  #holdsLeases(): boolean {
+    return this.#options.clock.elapsed() - this.#lastPulse < SILENCE_MS;
+  }
+
   /** Effects must not go on beyond the lease: others may take the steps over soon. */
   #watch(): void {
-    if (this.#held.size === 0 || this.#options.clock.elapsed() - this.#lastPulse < SILENCE_MS) return;
+    if (this.#held.size === 0 || this.#holdsLeases()) return;
     this.#options.warn('the journal has not answered for 8 s; what runs is dropped');
     this.#held.loseAll('The journal did not answer for 8 s.');
   }
