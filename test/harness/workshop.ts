@@ -30,7 +30,8 @@ import { createTestDatabase, type TestDatabase } from './database.ts';
  * and its own keys in Redis.
  */
 
-const REDIS_URL = process.env.TEST_REDIS_URL ?? process.env.REDIS_URL;
+/** A Redis for tests; absent: they run on Postgres alone. */
+export const REDIS_URL = process.env.TEST_REDIS_URL ?? process.env.REDIS_URL;
 
 /** The queue back ends there are to test on. */
 export const BACK_ENDS: readonly BackEnd[] = REDIS_URL === undefined ? ['postgres'] : ['postgres', 'redis'];

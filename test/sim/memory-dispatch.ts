@@ -98,7 +98,7 @@ export class MemoryQueue {
       consumer.paused = true;
       this.#consumers.delete(consumer);
     };
-    return { pause: end, close: async () => end() };
+    return { hears: () => true, pause: end, close: async () => end() };
   }
 
   #lost(consumer: Consumer): void {

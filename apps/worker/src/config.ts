@@ -25,6 +25,7 @@ const Environment = z.object({
     .transform((text) => text.split(/[\s,]+/).filter((origin) => origin !== ''))
     .pipe(z.array(Origin)),
   SWITCHYARD_SECRET_KEY: SecretKey.optional(),
+  SWITCHYARD_WORKER_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   SWITCHYARD_CRASH: z.string().optional(),
 });
 
@@ -38,6 +39,8 @@ export type Config = {
   /** Places besides public addresses: the product's own demo pages, and what the operator allows. */
   readonly allow: readonly AllowedPlace[];
   readonly secretKey: Buffer | undefined;
+  /** Where `/ready` and `/live` are asked; null: nowhere. */
+  readonly health: { readonly host: string; readonly port: number } | null;
   /** A crash point to arm; tests only. */
   readonly crash: string | undefined;
 };
@@ -58,6 +61,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     concurrency: data.SWITCHYARD_CONCURRENCY,
     allow: [...demoPages(data), ...data.SWITCHYARD_ALLOW_ORIGINS.map((origin) => ({ origin, pathPrefix: '/' }))],
     secretKey: data.SWITCHYARD_SECRET_KEY,
+    health:
+      data.SWITCHYARD_WORKER_PORT === undefined
+        ? null
+        : { host: data.SWITCHYARD_HOST, port: data.SWITCHYARD_WORKER_PORT },
     crash: data.SWITCHYARD_CRASH,
   };
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { armCrashPoint, openDatabase } from '@switchyard/journal';
 import {
   createModelHttp,
@@ -12,6 +13,7 @@ import {
 } from '@switchyard/runtime';
 import { z } from 'zod';
 import { type Config, readConfig } from './config.ts';
+import { answerHealth } from './health.ts';
 
 /** One JSON line on stderr: for people and for log collectors. */
 const warn = (message: string): void => {
@@ -61,8 +63,12 @@ async function main(config: Config): Promise<void> {
       credentials: catalog.credentials,
     },
   });
+  const health = createServer(answerHealth(() => worker.health()));
+  if (config.health !== null) health.listen(config.health.port, config.health.host);
   const stop = async (): Promise<void> => {
     await worker.stop();
+    health.close();
+    health.closeAllConnections();
     await Promise.allSettled([dispatch.close(), sandbox.close(), outbound.close(), modelHttp.close()]);
     await database.close();
   };

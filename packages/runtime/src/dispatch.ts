@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '@switchyard/agent';
 import type { Database, StepHint } from '@switchyard/journal';
 import { createPostgresBackend, createRedisBackend, type JobsOptions, runMigrations, withBackend } from 'bullmq';
 import { Redis } from 'ioredis';
+import { CANARY, Consumer, type Consumption, type HintHandler, type Job, type Taking } from './consumer.ts';
 
 /*
  * The doorbell. A job says "look at step S of run R, as it was at epoch E" and nothing else: losing, repeating or delaying
@@ -18,21 +20,13 @@ export const QUEUE_NAME = 'steps';
 /** After an error of its connection a consumer may idle for some seconds; till then who can should not rely on it. */
 const SHAKY_MS = 15_000;
 
+/** What a canary carries. */
+const NO_HINT: StepHint = { runId: '', stepKey: '', epoch: 0 };
+
 /** How long a ring may take before the queue counts as unreachable. */
 const RING_MS = 2_000;
 /** After a ring that failed the queue is not asked for so long; till then sweepers do what they can themselves. */
 const DOWN_MS = 5_000;
-
-/** What takes a hint. It must not throw; its promise ends when the step, and what the worker kept after it, has ended. */
-export type HintHandler = (hint: StepHint) => Promise<void>;
-
-/** A running consumer. */
-export interface Consumption {
-  /** Takes no further job; those in hand go on. Returns at once. */
-  pause(): void;
-  /** Ends the consumer without waiting for jobs in hand. */
-  close(): Promise<void>;
-}
 
 /** The queue, as the rest of the runtime sees it. Nothing here throws because of a queue that cannot be reached. */
 export interface Dispatch {
@@ -62,6 +56,9 @@ export type DispatchOptions = {
   readonly prefix?: string;
 };
 
+/** After an error a consumer tries again so soon; BullMQ's own 15 s are longer than anybody wants to wait. */
+const PATIENCE = { runRetryDelay: 1_000 };
+
 const JOB: JobsOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
 
 /** The id of a hint's job. Ids may not hold ':', and a step key may be a path: other signs than letters, digits, _ and - become ~hex. */
@@ -78,9 +75,13 @@ export async function openDispatch(options: DispatchOptions): Promise<Dispatch> 
 /** The few parts of a BullMQ back end used here. */
 type QueueParts = {
   readonly queue: BullQueue;
-  readonly startWorker: (process: (job: { data: StepHint }) => Promise<void>, concurrency: number) => BullWorker;
+  /** A consumer on connections of its own. */
+  readonly startWorker: (process: (job: Job) => Promise<void>, concurrency: number) => StartedWorker;
+  /** Lets go of a connection that looks alive and does not answer. */
+  readonly redial: () => void;
   readonly end: () => Promise<void>;
 };
+type StartedWorker = { readonly worker: BullWorker; readonly release: () => void };
 type BullQueue = {
   addBulk(jobs: { name: string; data: StepHint; opts: JobsOptions }[]): Promise<unknown>;
   getActive(): Promise<({ id?: string | undefined } | undefined)[]>;
@@ -105,7 +106,11 @@ async function onPostgres(options: DispatchOptions): Promise<QueueParts> {
   const { Queue, Worker } = withBackend(createPostgresBackend);
   return {
     queue: new Queue<StepHint>(QUEUE_NAME, { connection: pool }),
-    startWorker: (process, concurrency) => new Worker<StepHint>(QUEUE_NAME, process, { connection: pool, concurrency }),
+    startWorker: (process, concurrency) => ({
+      worker: new Worker<StepHint>(QUEUE_NAME, process, { connection: pool, concurrency, ...PATIENCE }),
+      release: () => {},
+    }),
+    redial: () => {}, // the pool's own time-outs end such a connection
     end: async () => {
       if (!pool.ended && !pool.ending) await pool.end();
     },
@@ -130,24 +135,29 @@ async function onRedis(options: DispatchOptions, url: string): Promise<QueuePart
   const quiet = (redis: Redis) => redis.on('error', () => {});
   // A ring must fail at once when Redis is away; a consumer must wait for it.
   const asking = quiet(new Redis(url, { maxRetriesPerRequest: 1, enableOfflineQueue: true }));
-  const waiting = quiet(new Redis(url, { maxRetriesPerRequest: null }));
   const prefix = options.prefix ?? (await nameOfDatabase(options));
   const { Queue, Worker } = withBackend(createRedisBackend);
   return {
     queue: new Queue<StepHint>(QUEUE_NAME, { connection: asking, prefix }),
-    startWorker: (process, concurrency) =>
-      new Worker<StepHint>(QUEUE_NAME, process, { connection: waiting, prefix, concurrency }),
-    end: async () => {
-      asking.disconnect();
-      waiting.disconnect();
+    startWorker: (process, concurrency) => {
+      const waiting = quiet(new Redis(url, { maxRetriesPerRequest: null }));
+      const worker = new Worker<StepHint>(QUEUE_NAME, process, {
+        connection: waiting,
+        prefix,
+        concurrency,
+        ...PATIENCE,
+      });
+      return { worker, release: () => waiting.disconnect() };
     },
+    redial: () => asking.disconnect(true),
+    end: async () => asking.disconnect(),
   };
 }
 
 class BullDispatch implements Dispatch {
   readonly #parts: QueueParts;
   readonly #options: DispatchOptions;
-  #worker: BullWorker | null = null;
+  #consumer: Consumer | null = null;
   #shakyUntil = 0;
   #downUntil = 0;
 
@@ -179,21 +189,37 @@ class BullDispatch implements Dispatch {
   }
 
   consume(handler: HintHandler, concurrency: number): Consumption {
-    if (this.#worker) throw new Error('consume is called once per dispatch');
-    const worker = this.#parts.startWorker((job) => handler(job.data), concurrency);
-    this.#worker = worker;
+    if (this.#consumer) throw new Error('consume is called once per dispatch');
+    const { clock, warn } = this.#options;
+    const id = `${CANARY}.${randomUUID()}`;
+    const canary = { name: CANARY, data: NO_HINT, opts: { ...JOB, jobId: id } };
+    this.#consumer = new Consumer(handler, concurrency, {
+      start: (process, hands) => this.#startTaking(process, hands),
+      addCanary: async () => (await this.#reach(() => this.#parts.queue.addBulk([canary]))) !== null,
+      clock,
+      warn,
+    });
+    return this.#consumer;
+  }
+
+  #startTaking(process: (job: Job) => Promise<void>, concurrency: number): Taking {
+    const { worker, release } = this.#parts.startWorker(process, concurrency);
     worker.on('error', (error) => {
       this.#shakyUntil = this.#options.clock.elapsed() + SHAKY_MS;
       this.#options.warn(`queue consumer: ${error.message}`);
     });
     return {
       pause: () => void worker.pause(true).catch(() => {}),
-      close: () => worker.close(true).catch(() => {}),
+      close: async () => {
+        const closing = worker.close(true).catch(() => {});
+        release(); // so that closing does not wait for a server that is gone
+        await closing;
+      },
     };
   }
 
   async close(): Promise<void> {
-    await this.#worker?.close(true).catch(() => {});
+    await this.#consumer?.close();
     await this.#parts.queue.close().catch(() => {});
     await this.#parts.end().catch(() => {});
   }
@@ -213,7 +239,10 @@ class BullDispatch implements Dispatch {
     try {
       const late = this.#options.clock.sleep(RING_MS, given.signal).then(() => null);
       const answer = await Promise.race([ask(), late]);
-      if (answer === null) this.#missed('no answer');
+      if (answer === null) {
+        this.#missed('no answer');
+        this.#parts.redial();
+      }
       return answer;
     } catch (error) {
       this.#missed(error instanceof Error ? error.message : String(error));

@@ -1,4 +1,5 @@
 export { createSandbox, type Sandbox } from '@switchyard/sandbox';
+export type { Consumption, HintHandler } from './consumer.ts';
 export type {
   CallOrder,
   Calls,
@@ -14,10 +15,8 @@ export type {
   StepJournal,
 } from './contract.ts';
 export {
-  type Consumption,
   type Dispatch,
   type DispatchOptions,
-  type HintHandler,
   openDispatch,
   QUEUE_NAME,
 } from './dispatch.ts';
@@ -51,4 +50,4 @@ export {
   type OutboundResponse,
 } from './outbound/index.ts';
 export { type Random, systemClock, systemRandom } from './system.ts';
-export { type RunningWorker, startWorker, type WorkerOptions } from './worker.ts';
+export { type RunningWorker, startWorker, type WorkerHealth, type WorkerOptions } from './worker.ts';

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually } from '../../../test/harness/database.ts';
-import { draw, openWorkshop, type Workshop } from '../../../test/harness/workshop.ts';
+import { startFaultProxy } from '../../../test/harness/fault-proxy.ts';
+import { BACK_ENDS, draw, openWorkshop, REDIS_URL, type Workshop } from '../../../test/harness/workshop.ts';
 
 /* The queue is a doorbell: with nobody to ring it, work goes on by the sweep. */
 
@@ -47,3 +48,22 @@ test('when all connections to the database are cut, workers come back and the ru
   expect(events.filter((event) => event.kind === 'step.succeeded').map((event) => event.stepKey)).toEqual(ids);
   expect(worker.busy()).toBe(0);
 }, 60_000);
+
+test.runIf(BACK_ENDS.includes('redis'))(
+  'Q1: after a flap in which every byte to and from Redis vanished, the worker hears its queue again',
+  async () => {
+    const proxy = await startFaultProxy(REDIS_URL ?? '');
+    const worker = await shop.worker({ redisUrl: proxy.url });
+    await eventually('it hears', () => (worker.health().ready ? true : null));
+    proxy.inject({ verb: 'drop' });
+    await eventually('bytes vanished', () => (proxy.fired.drop >= 2 ? true : null));
+    await eventually('it says that it is not ready', () => (worker.health().ready ? null : true), 30_000);
+    proxy.heal();
+    await eventually('it hears again', () => (worker.health().ready ? true : null), 30_000);
+    const events = await shop.events(await shop.start(DIAMOND));
+    expect(events.at(-1)?.kind).toBe('run.succeeded');
+    await worker.stop();
+    await proxy.close();
+  },
+  90_000,
+);

@@ -46,7 +46,7 @@ const watchQueue = (shop: Workshop) => {
       await queue.remove(last);
       await queue.resume();
       await events.close();
-      const real = (id: string) => !id.startsWith('last ');
+      const real = (id: string) => !id.startsWith('last ') && !id.startsWith('canary.');
       return { added: added.filter(real), completed: completed.filter(real) };
     },
     close: async () => {
@@ -154,7 +154,8 @@ describe.each(BACK_ENDS)('the queue on %s', (backEnd) => {
     await taken;
     expect(await dispatch.ringAgain([hint])).toEqual([hint]);
     await dispatch.insist([hint]);
-    expect(await watch.queue.getWaitingCount()).toBe(1);
+    const waiting = await watch.queue.getWaiting();
+    expect(waiting.filter((job) => job.name === 'step')).toHaveLength(1);
     letGo();
   });
 

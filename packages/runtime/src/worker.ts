@@ -1,8 +1,9 @@
 import type { Clock } from '@switchyard/agent';
 import type { Database, StepHint, WorkerSession } from '@switchyard/journal';
 import { callsOn } from './calls.ts';
+import type { Consumption } from './consumer.ts';
 import type { NodePorts } from './contract.ts';
-import type { Consumption, Dispatch } from './dispatch.ts';
+import type { Dispatch } from './dispatch.ts';
 import { type ExecutorParts, executeStep } from './execute-step.ts';
 import { HeldSteps } from './held-steps.ts';
 import { RunCache } from './run-cache.ts';
@@ -23,6 +24,8 @@ import { ValueReader } from './values.ts';
 const PULSE_MS = 1_000;
 /** Without an answer for so long it drops everything; the journal frees the steps after 10 s. */
 const SILENCE_MS = 8_000;
+/** Without an answer for so long a process is of no use. */
+const GONE_MS = 60_000;
 const WATCHDOG_MS = 500;
 const SWEEP_MS = 250;
 const GRACE_MS = 20_000;
@@ -46,12 +49,25 @@ export type WorkerOptions = {
   readonly warn: (message: string) => void;
 };
 
+/** How a worker is. */
+export type WorkerHealth = {
+  /** It can take work: jobs reach it, and the journal answers. */
+  readonly ready: boolean;
+  /** False: the journal has not answered for a minute, and a new process may do better. */
+  readonly live: boolean;
+  readonly hearsQueue: boolean;
+  /** Seconds since the journal last answered. */
+  readonly journalSilentSeconds: number;
+};
+
 /** A worker at work. */
 export interface RunningWorker {
   /** Its present id in the journal. */
   id(): number;
   /** Steps in hand. */
   busy(): number;
+  /** How it is; asking costs nothing. */
+  health(): WorkerHealth;
   /** Ends it: no step is lost, none is counted as crashed. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -105,6 +121,13 @@ class Worker implements RunningWorker {
 
   busy(): number {
     return this.#held.size;
+  }
+
+  health(): WorkerHealth {
+    const silent = this.#options.clock.elapsed() - this.#lastPulse;
+    const hearsQueue = this.#consumption?.hears() ?? false;
+    const ready = hearsQueue && silent < SILENCE_MS && !this.#ending.signal.aborted;
+    return { ready, live: silent < GONE_MS, hearsQueue, journalSilentSeconds: Math.floor(silent / 1_000) };
   }
 
   start(): void {

@@ -1,0 +1,16 @@
+import type { RequestListener } from 'node:http';
+import type { WorkerHealth } from '@switchyard/runtime';
+
+/**
+ * `GET /ready`: 200 while the worker can take work, else 503. `GET /live`: 200 until the database has been gone for a
+ * minute, then 503: a supervisor may start it anew. Both answer with the reasons.
+ */
+export const answerHealth =
+  (health: () => WorkerHealth): RequestListener =>
+  (request, response) => {
+    const now = health();
+    const asked = request.url === '/ready' ? now.ready : request.url === '/live' ? now.live : null;
+    response.statusCode = asked === null ? 404 : asked ? 200 : 503;
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify(asked === null ? { error: { code: 'unknown_route' } } : now));
+  };
