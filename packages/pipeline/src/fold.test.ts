@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { foldAgent } from './agent-trace.ts';
 import { EVENT_KINDS, EventBody, type NewEvent, type RunEvent } from './event.ts';
-import { emptyRun, foldRun, isOver, NeedsNewerWorker, type RunState } from './fold.ts';
+import { emptyRun, foldNew, foldRun, isOver, NeedsNewerWorker, type RunState } from './fold.ts';
+import { ITERATIONS_KEPT } from './loop-state.ts';
 import { PersistentMap } from './persistent-map.ts';
 import { nodeOfStep } from './step-key.ts';
 import { runAfter, seeded, startedBy, step } from './testing/graphs.ts';
@@ -245,3 +246,35 @@ describe('PersistentMap', () => {
     expect([map.size, map.get('costarring'), map.get('liquid')]).toEqual([2, 'c', 'b']);
   });
 });
+
+describe('D1 a loop of 100,000 items', () => {
+  it('is folded in the memory of its newest iterations', () => {
+    let state = runAfter(
+      { stepKey: 'each', kind: 'step.started', data: { attempt: 1, crashes: 0, worker: 1 } },
+      {
+        stepKey: 'each',
+        kind: 'loop.started',
+        data: { items: { inline: [] }, count: 100_000, concurrency: 1, onItemError: 'continue' },
+      },
+    );
+    for (let index = 0; index < 100_000; index++) {
+      const failed = index % 10 === 0;
+      const key = `each[${index}]/x`;
+      state = foldNew(
+        state,
+        [
+          { stepKey: 'each', kind: 'iteration.started', data: { index } },
+          failed ? step.failed(key) : step.succeeded(key),
+          { stepKey: 'each', kind: 'iteration.finished', data: { index, output: null, ...(failed ? FAILURE : {}) } },
+        ],
+        '',
+      );
+    }
+    expect(state.steps.size).toBe(ITERATIONS_KEPT + 1);
+    expect(state.steps.get('each[99999]/x')?.state).toBe('succeeded');
+    expect(state.steps.get('each')?.loop).toMatchObject({ begun: 100_000, finished: 100_000, failed: 10_000 });
+    expect(JSON.stringify(state).length).toBeLessThan(100_000);
+  });
+});
+
+const FAILURE = { failure: { code: 'boom', message: 'broke' } };

@@ -176,4 +176,62 @@ describe.each(BACK_ENDS)('loops and joins with the queue on %s', (backEnd) => {
       expect(settledKeys(events, 'step.cancelled')).toEqual(['after_slower']);
     }
   });
+
+  test('J3 a branch that gives nothing counts as arrived, all the way down', async () => {
+    const drawing: Drawing = {
+      nodes: [
+        start,
+        { id: 'filter', type: 'branch', config: { cases: [{ port: 'some', when: 'false' }] } },
+        transform('from_filter', '"never"'),
+        { id: 'choose', type: 'join', config: { mode: 'all' } },
+        transform('beside', '"beside"'),
+        { id: 'append', type: 'join', config: { mode: 'all' } },
+        transform('end', 'steps.append.output.outputs'),
+      ],
+      edges: [
+        'start > filter',
+        'filter.some > from_filter',
+        'from_filter > choose',
+        'choose > append',
+        'start > beside',
+        'beside > append',
+        'append > end',
+      ],
+    };
+    for (const events of await both(drawing)) {
+      expect(outputOf(events)).toMatchObject({ end: { beside: 'beside' } });
+      expect(settledKeys(events, 'step.skipped')).toEqual(['choose', 'from_filter']);
+    }
+  });
+
+  test('J6 waits in two branches pass side by side, each once', async () => {
+    const waiting = (id: string) => ({ id, type: 'wait', config: { mode: 'duration', seconds: 0.4 } });
+    const drawing: Drawing = {
+      nodes: [
+        start,
+        waiting('one'),
+        waiting('two'),
+        loop('each', { items: [1, 2], concurrency: 2 }),
+        waiting('inside'),
+        transform('end', '1'),
+      ],
+      edges: [
+        'start > one',
+        'start > two',
+        'start > each',
+        'each.item > inside',
+        'one > end',
+        'two > end',
+        'each.done > end',
+      ],
+    };
+    for (const events of await both(drawing)) {
+      const at = (kind: string) => events.filter((event) => event.kind === kind).map(({ seq }) => seq);
+      expect(settledKeys(events, 'step.waiting')).toEqual(['each[0]/inside', 'each[1]/inside', 'one', 'two']);
+      const woken = events.filter((event) => event.kind === 'step.started' && event.data.after === 'wait');
+      expect(woken.map(({ stepKey }) => stepKey).sort()).toEqual(['each[0]/inside', 'each[1]/inside', 'one', 'two']);
+      // all four wait before the first of them goes on
+      expect(Math.max(...at('step.waiting'))).toBeLessThan(Math.min(...woken.map(({ seq }) => seq)));
+    }
+  });
 });

@@ -6,19 +6,37 @@ import { Json, type StoredValue } from '@switchyard/pipeline';
 /** Bytes of blobs kept in memory. */
 const CACHE_BYTES = 64 * 1024 * 1024;
 
+/** Blobs whose JSON is kept too, unless they are larger: every iteration of a loop looks at the same list. */
+const PARSED = 16;
+const PARSED_BYTES = 8 * 1024 * 1024;
+
 /** Reads stored values; keeps the blobs it has read, least recently used ones go first. */
 export class ValueReader {
   readonly #journal: Pick<Journal, 'blob'>;
   readonly #kept = new Map<string, Buffer>();
+  readonly #parsed = new Map<string, Json>();
   #keptBytes = 0;
 
   constructor(journal: Pick<Journal, 'blob'>) {
     this.#journal = journal;
   }
 
-  /** The JSON of a stored value. Rejects when its blob is gone, which only retention of whole runs may bring about. */
+  /**
+   * The JSON of a stored value, which must not be changed: others are given the same. Rejects when its blob is gone, which only
+   * retention of whole runs may bring about.
+   */
   async json(value: StoredValue): Promise<Json> {
-    return 'inline' in value ? value.inline : Json.parse(JSON.parse((await this.#blob(value.blob.sha256)).toString()));
+    if ('inline' in value) return value.inline;
+    const { sha256, bytes } = value.blob;
+    const known = this.#parsed.get(sha256);
+    this.#parsed.delete(sha256);
+    const json = known ?? Json.parse(JSON.parse((await this.#blob(sha256)).toString()));
+    if (bytes <= PARSED_BYTES) this.#parsed.set(sha256, json);
+    for (const oldest of this.#parsed.keys()) {
+      if (this.#parsed.size <= PARSED) break;
+      this.#parsed.delete(oldest);
+    }
+    return json;
   }
 
   /** The text of a value packed by `packText`. */
