@@ -23,6 +23,7 @@ const Environment = z.object({
     .default('')
     .transform((text) => text.split(/[\s,]+/).filter((origin) => origin !== ''))
     .pipe(z.array(z.url({ protocol: /^https?$/ }).transform((text) => new URL(text).host))),
+  SWITCHYARD_FAST_PATH: z.enum(['on', 'off']).default('on'),
   SWITCHYARD_CRASH: z.string().optional(),
 });
 
@@ -38,6 +39,8 @@ export type Config = {
   readonly secretKey: Buffer | undefined;
   /** Hosts of the origins that runs may reach besides public ones: our demo pages are served under them too. */
   readonly demoHosts: readonly string[];
+  /** Pure steps ride in the transaction that starts their run. */
+  readonly fastPath: boolean;
   /** A crash point to arm; tests only. */
   readonly crash: string | undefined;
 };
@@ -59,6 +62,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     publicUrl: data.SWITCHYARD_PUBLIC_URL ?? null,
     secretKey: data.SWITCHYARD_SECRET_KEY,
     demoHosts: data.SWITCHYARD_ALLOW_ORIGINS,
+    fastPath: data.SWITCHYARD_FAST_PATH === 'on',
     crash: data.SWITCHYARD_CRASH,
   };
 }

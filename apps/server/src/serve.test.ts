@@ -27,6 +27,7 @@ it('answers the very first request, sent in the moment it listens and before the
     port: 0,
     publicUrl: null,
     demoHosts: [],
+    fastPath: true,
     data: '/nowhere',
     editor: '/nowhere',
     version: '0.0.0',

@@ -28,6 +28,8 @@ export type ServeParts = {
   readonly port: number;
   readonly publicUrl: URL | null;
   readonly demoHosts: readonly string[];
+  /** Pure steps ride in the transaction that starts their run. */
+  readonly fastPath: boolean;
   /** Key of the installation; absent: there are no links to approve or resume by. */
   readonly secretKey?: Buffer | undefined;
   /** Folder that keeps `api-key`. */
@@ -53,7 +55,7 @@ export async function serve(parts: ServeParts): Promise<Serving> {
   const stopping = new AbortController();
   const services: Services = {
     database,
-    starter: starterOn(database, clock),
+    starter: starterOn(database, clock, parts.fastPath),
     clock,
     hooks: { book: createHookBook(database, clock), log: createDeliveryLog(database, clock, warn) },
     callModel: parts.callModel,

@@ -10,11 +10,11 @@ import {
   planStart,
   runOutputValue,
   type StepLimit,
-  type StoredValue,
 } from '@switchyard/pipeline';
 import type { RevisionRow } from './catalog/contract.ts';
 import type { BlobContent, StartLimits, StartRunRequest } from './contract.ts';
 import { packJson } from './pack.ts';
+import { type RiddenStart, rideStart } from './ride-start.ts';
 import { uuidV7 } from './uuid.ts';
 
 /*
@@ -49,11 +49,11 @@ export function graphOf(revision: { readonly document: PipelineDocument }): Grap
   return graph;
 }
 
-/** The request for `startRun`, or for a child of an append. `now` dates its id. Throws `ExpressionError` for a concurrency key that fails. */
-export function startRequest(
-  order: StartOrder,
-  { projectId, now }: { readonly projectId: string; readonly now: number },
-): StartRunRequest {
+/**
+ * The request for `startRun`, or for a child of an append. `now` dates its id. `fastPath`: pure steps ride along, unless the
+ * run may have to wait for its turn. Throws `ExpressionError` for a concurrency key that fails.
+ */
+export function startRequest(order: StartOrder, { projectId, now, fastPath = false }: StartSetting): StartRunRequest {
   const { stored, blob } = packJson(order.input);
   const { id, number, hash, pipelineId } = order.revision;
   const graph = graphOf(order.revision);
@@ -66,8 +66,10 @@ export function startRequest(
       ...(order.parent ? { parent: order.parent } : {}),
     },
   };
-  const start = planStart(graph, started);
-  const end = endOf(start.end, order.input);
+  const limits = startLimits(order.revision, order.input);
+  const rides = fastPath && limits.concurrency === undefined && limits.rate === undefined && !order.parent;
+  const start = rides ? rideStart(graph, started, order.input) : plainStart(graph, started, order.input);
+  const end = endOf(start);
   return {
     runId: uuidV7(now),
     projectId,
@@ -79,10 +81,19 @@ export function startRequest(
     events: [...start.events, ...end.events],
     open: start.open.map(({ key }) => key),
     ...someLimits(stepLimitsOf(graph, start.open)),
-    limits: startLimits(order.revision, order.input),
-    blobs: [...(blob ? [blob] : []), ...(order.blobs ?? []), ...end.blobs],
+    limits,
+    blobs: [...(blob ? [blob] : []), ...(order.blobs ?? []), ...start.blobs, ...end.blobs],
     ...(end.state ? { runState: end.state } : {}),
   };
+}
+
+/** Where and when a run begins, and whether it takes the fast path. */
+export type StartSetting = { readonly projectId: string; readonly now: number; readonly fastPath?: boolean };
+
+/** Every step is left to the workers. */
+function plainStart(graph: Graph, started: Started, input: Json): RiddenStart {
+  const { events, open, end } = planStart(graph, started);
+  return { events, open, end, blobs: [], load: (value) => ('inline' in value ? value.inline : input) };
 }
 
 /** Limits of opened steps by their key. */
@@ -133,14 +144,13 @@ type Ending = {
   readonly blobs: readonly BlobContent[];
 };
 
-/** A pipeline that is a trigger alone ends where it starts. */
-function endOf(end: ReturnType<typeof planStart>['end'], input: Json): Ending {
+/** The end of a run that ends where it starts: a trigger alone, or pure steps that rode along. */
+function endOf({ end, load }: Pick<RiddenStart, 'end' | 'load'>): Ending {
   if (end === null || end.kind === 'cancelled') return { events: [], state: null, blobs: [] };
   if (end.kind === 'failed') {
     const { failure } = end;
     return { events: [{ kind: 'run.failed', stepKey: null, data: { failure } }], state: 'failed', blobs: [] };
   }
-  const load = (value: StoredValue): Json => ('inline' in value ? value.inline : input);
   const packed =
     end.output !== null && 'leaves' in end.output
       ? packJson(runOutputValue(end.output, load))

@@ -15,7 +15,7 @@ const Token = z.string().max(200);
 async function runStatus(token: string, runId: string, services: Services) {
   const { hooks, database } = services;
   const hook = await hooks.book.find(token);
-  const run = await database.catalog.runs.get(runId);
+  const run = Id.safeParse(runId).success ? await database.catalog.runs.get(runId) : null;
   if (run === null || run.pipelineId !== hook.row.pipelineId || run.trigger.node !== hook.row.node)
     throw notFound('run');
   const ended = run.endedAt === null ? [] : await database.journal.events(runId, { after: run.seq - 1 });
@@ -78,7 +78,7 @@ export const hookRoutes = [
     permission: 'run',
     scope: 'project',
     summary: 'State of a run that this webhook began, and its answer once it has ended',
-    params: z.strictObject({ token: Token, run: Id }),
+    params: z.strictObject({ token: Token, run: z.string().max(64) }),
     answer: z.strictObject({ runId: Id, state: z.string(), status: z.string(), answer: Said.nullable() }),
     handle: ({ params, services }) => runStatus(params.token, params.run, services),
   }),

@@ -54,6 +54,7 @@ export async function startTestServer(options: Partial<DatabaseOptions> = {}): P
     port: 0,
     publicUrl: null,
     demoHosts: ['proxy.test:81'],
+    fastPath: true,
     secretKey,
     data: '/nowhere',
     editor: fileURLToPath(new URL('./editor', import.meta.url)),
