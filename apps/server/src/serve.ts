@@ -12,6 +12,7 @@ import { createDeliveryLog } from './hooks/delivery-log.ts';
 import { createHookBook } from './hooks/hook-book.ts';
 import type { CallModel } from './outbound/model-http.ts';
 import { type Sample, seedProject } from './ready/seed.ts';
+import { startRetention } from './retention/sweep.ts';
 import { ROUTES } from './route-table.ts';
 import { startTicking } from './schedule/tick.ts';
 import type { Services } from './services.ts';
@@ -71,12 +72,13 @@ export async function serve(parts: ServeParts): Promise<Serving> {
   await seedProject(database.catalog, sampleOn(port, baseUrl));
   const stopTicking = startTicking(services);
   const stopWatching = watchAlarms(services);
+  const stopRetention = startRetention(services);
   return {
     url: baseUrl,
     services,
     stop: async () => {
       stopping.abort();
-      await Promise.all([stopTicking(), stopWatching()]);
+      await Promise.all([stopTicking(), stopWatching(), stopRetention()]);
       await close(http, clock);
       await services.hooks.log.close();
     },

@@ -94,6 +94,14 @@ export interface RunControl {
   closeAlarm(runId: string): Promise<void>;
 }
 
+/** What retention deleted; bytes as the journal counts them, without indexes. */
+export type PruneAnswer = {
+  readonly runs: number;
+  readonly runBytes: number;
+  readonly blobs: number;
+  readonly blobBytes: number;
+};
+
 /** An open database. Made by `openDatabase`. */
 export interface Database {
   readonly journal: Journal;
@@ -106,6 +114,12 @@ export interface Database {
   queuePool(): Pool;
   /** Steps that processes without a queue opened: ring the queue for them. Losing one is harmless, the sweep rings. */
   onDue(listener: (hints: readonly StepHint[]) => void): Subscription;
+  /**
+   * Retention, for a server to call once a minute; two at once are harmless. Whole families of ended runs go when they are older
+   * than the pipeline of their root keeps runs, or beyond the bytes it may hold (oldest first, never the newest): never one with a
+   * living member or an open alarm. Values go ten minutes after their last reference.
+   */
+  prune(): Promise<PruneAnswer>;
   /** Rings what is still unsaid, then ends all connections. */
   close(): Promise<void>;
 }

@@ -8,6 +8,7 @@ import type { Database, DatabaseOptions } from './database-contract.ts';
 import { createFollower } from './follower.ts';
 import { createJournal } from './journal.ts';
 import { createListener } from './listener.ts';
+import { prune } from './retention.ts';
 import { createSender } from './send.ts';
 import { realSystem } from './system.ts';
 import { registerWorker } from './worker-session.ts';
@@ -44,6 +45,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       return queuePool;
     },
     onDue: (tell) => listener.subscribe({ due: (payload) => tell(parseDue(payload)) }),
+    prune: () => prune(sender),
     close: async () => {
       follower.close();
       await bell.close();

@@ -64,6 +64,7 @@ export type {
   DatabaseOptions,
   Follower,
   PauseAnswer,
+  PruneAnswer,
   RunControl,
   RunRows,
   Subscription,

@@ -4,10 +4,12 @@
 -- 21339), then limiters: concurrency of runs, rate of runs, steps. Rows of further runs only with SKIP LOCKED, as in the sweep.
 -- Whoever holds a limiter waits for nothing but the limiters after it, so no two of these can wait for each other.
 
--- Runs know their depth, their pause and their share. `rate_key`: the limiter whose rate this run keeps to.
+-- Runs know their depth, their pause, their share and their bytes (of events and of values that came with them). `rate_key`: the
+-- limiter whose rate this run keeps to.
 ALTER TABLE "run" ADD COLUMN "depth" INTEGER NOT NULL DEFAULT 0,
   ADD COLUMN "paused_at" TIMESTAMPTZ(6),
   ADD COLUMN "weight" INTEGER NOT NULL DEFAULT 1,
+  ADD COLUMN "bytes" BIGINT NOT NULL DEFAULT 0,
   ADD COLUMN "rate_key" TEXT;
 -- The sweep rings for each pipeline in turn, so a due step says whose it is.
 ALTER TABLE "step" ADD COLUMN "pipeline_id" UUID;
@@ -240,10 +242,10 @@ begin
   end if;
   if v_refused is null then
     insert into run (id, project_id, pipeline_id, revision_id, parent_run, parent_step, root_run, depth, dedup_key, trigger_node, trigger_kind, state, seq, version,
-                     priority, weight, concurrency_key, rate_key, paused_at, ended_at)
+                     priority, weight, bytes, concurrency_key, rate_key, paused_at, ended_at)
       values (p_run, p_project, p_pipeline, p_revision, (v_parent ->> 'run')::uuid, v_parent ->> 'step', coalesce((v_parent ->> 'root')::uuid, p_run),
               coalesce((v_parent ->> 'depth')::int, 0), p_dedup, p_node, p_trigger, v_state, cardinality(p_kinds), 1,
-              p_priority, p_weight, v_key, v_rate, case when v_paused then clock_timestamp() end,
+              p_priority, p_weight, pg_column_size(p_data) + pg_column_size(p_bytes), v_key, v_rate, case when v_paused then clock_timestamp() end,
               case when p_run_state in ('succeeded', 'failed', 'cancelled') then clock_timestamp() end)
       on conflict do nothing;
   end if;
@@ -366,7 +368,7 @@ begin
            case when e.key = p_step then coalesce(p_n, 0) when e.key = any (v_started) then 0 end, e.data::json, clock_timestamp()
       from unnest(p_kinds, p_keys, p_data) with ordinality e(kind, key, data, i);
   outcome := 'done'; run_seq := r.seq + cardinality(p_kinds); run_version := r.version + (p_version is not null)::int;
-  update run set seq = run_seq, version = run_version, state = coalesce(p_run_state, state),
+  update run set seq = run_seq, version = run_version, state = coalesce(p_run_state, state), bytes = bytes + pg_column_size(p_data) + pg_column_size(p_bytes),
          ended_at = case when p_run_state in ('succeeded', 'failed', 'cancelled') then clock_timestamp() else ended_at end,
          cancel_at = case when 'run.cancel_requested' = any (p_kinds) then clock_timestamp() else cancel_at end,
          paused_at = case when 'run.paused' = any (p_kinds) then clock_timestamp() when 'run.resumed' = any (p_kinds) then null else paused_at end where id = p_run;
@@ -476,7 +478,7 @@ begin
   insert into event (run_id, project_id, seq, kind, step_key, data, at)
     select p_run, r.project_id, r.seq + e.i, e.kind, p_step, e.data::json, clock_timestamp() from unnest(p_kinds, p_data) with ordinality e(kind, data, i);
   run_seq := r.seq + cardinality(p_kinds);
-  update run set seq = wake.run_seq, version = version + 1 where id = p_run;
+  update run set seq = wake.run_seq, version = version + 1, bytes = bytes + pg_column_size(p_data) + pg_column_size(p_bytes) where id = p_run;
 end $$;
 
 -- request_cancel: no intent is recorded after it. Free steps end here, held ones are asked to stop; with none held the run ends.
