@@ -21,13 +21,14 @@ const Ready = z.object({ ready: z.literal('worker'), worker: z.number() });
 /** Starts the worker app from its sources on the workshop's database and queue, and waits until it is ready. */
 export async function startWorkerProcess(
   shop: Workshop,
-  given: { readonly allowOrigin: string },
+  given: { readonly allowOrigin: string; readonly crash?: string },
 ): Promise<WorkerProcess> {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN], {
     env: {
       PATH: process.env.PATH ?? '',
       DATABASE_URL: shop.test.url,
       SWITCHYARD_ALLOW_ORIGINS: given.allowOrigin,
+      ...(given.crash === undefined ? {} : { SWITCHYARD_CRASH: given.crash }),
       ...(shop.redisUrl === undefined ? {} : { REDIS_URL: shop.redisUrl }),
     },
     stdio: ['ignore', 'pipe', 'pipe'],

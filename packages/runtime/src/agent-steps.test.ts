@@ -131,7 +131,7 @@ describe.each(BACK_ENDS)('agent steps with the queue on %s', (backEnd) => {
     await worker.stop();
   });
 
-  test('cancel frees the model at once', async () => {
+  test('K6: cancel frees the model at once', async () => {
     const closed = model.closed.count;
     const first = model.requests.length;
     model.script = () => ({ text: 'a long answer', pauseAfter: 3, pause: new Promise(() => {}) });
