@@ -361,17 +361,21 @@ begin
              case when not o.mine and r.state = 'running' then clock_timestamp() end, case when not o.mine and r.state = 'queued' then clock_timestamp() end,
              r.priority, o.limiter::jsonb ->> 'key' from unnest(p_open, p_mine, p_limits) o(key, mine, limiter);
   end if;
-  v_started := array(select e.key from unnest(p_kinds, p_keys) e(kind, key) where e.kind = 'step.started');
+  if p_version is not null then v_started := array(select e.key from unnest(p_kinds, p_keys) e(kind, key) where e.kind = 'step.started'); end if;
   insert into event (run_id, project_id, seq, kind, step_key, epoch, n, data, at)            -- epoch and n of the step the event is about, not of the speaker
     select p_run, r.project_id, r.seq + e.i, e.kind, e.key,
            case when e.key = p_step then p_epoch + (p_n is null)::int when e.key = any (v_started) then 1 end,
            case when e.key = p_step then coalesce(p_n, 0) when e.key = any (v_started) then 0 end, e.data::json, clock_timestamp()
       from unnest(p_kinds, p_keys, p_data) with ordinality e(kind, key, data, i);
   outcome := 'done'; run_seq := r.seq + cardinality(p_kinds); run_version := r.version + (p_version is not null)::int;
-  update run set seq = run_seq, version = run_version, state = coalesce(p_run_state, state), bytes = bytes + pg_column_size(p_data) + pg_column_size(p_bytes),
-         ended_at = case when p_run_state in ('succeeded', 'failed', 'cancelled') then clock_timestamp() else ended_at end,
-         cancel_at = case when 'run.cancel_requested' = any (p_kinds) then clock_timestamp() else cancel_at end,
-         paused_at = case when 'run.paused' = any (p_kinds) then clock_timestamp() when 'run.resumed' = any (p_kinds) then null else paused_at end where id = p_run;
+  if p_version is null then                                                                  -- inside a step nothing else of the run changes
+    update run set seq = run_seq, bytes = bytes + pg_column_size(p_data) + pg_column_size(p_bytes) where id = p_run;
+  else
+    update run set seq = run_seq, version = run_version, state = coalesce(p_run_state, state), bytes = bytes + pg_column_size(p_data) + pg_column_size(p_bytes),
+           ended_at = case when p_run_state in ('succeeded', 'failed', 'cancelled') then clock_timestamp() else ended_at end,
+           cancel_at = case when 'run.cancel_requested' = any (p_kinds) then clock_timestamp() else cancel_at end,
+           paused_at = case when 'run.paused' = any (p_kinds) then clock_timestamp() when 'run.resumed' = any (p_kinds) then null else paused_at end where id = p_run;
+  end if;
   if r.paused_at is not null and 'run.resumed' = any (p_kinds) and r.state = 'running' then  -- what a claim met while it was paused
     update step set due_at = clock_timestamp(), parked_at = case when limit_key is not null then parked_at end, rung_at = null
      where run_id = p_run and parked_at is not null and due_at is null;
