@@ -1,5 +1,5 @@
 import { type NewDelivery, uuidV7 } from '@switchyard/journal';
-import type { Json } from '@switchyard/pipeline';
+import type { Graph, Json } from '@switchyard/pipeline';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { ApiError, toApiError } from '../http/api-error.ts';
@@ -141,12 +141,14 @@ export async function startFrom(hook: Hook, order: Order, services: Services): P
   return { hook, runId, fresh: true, answer: known };
 }
 
+const unavailable = (): ApiError =>
+  new ApiError(503, 'database_unavailable', 'The database does not answer.', {
+    hint: 'Send the request again; give it an Idempotency-Key, so that it starts one run.',
+  });
+
 function inTime<Value>(work: Promise<Value>, { clock }: Services): Promise<Value> {
   return new Promise((resolve, reject) => {
-    const unavailable = new ApiError(503, 'database_unavailable', 'The database does not answer.', {
-      hint: 'Send the request again; give it an Idempotency-Key, so that it starts one run.',
-    });
-    const cancel = clock.later(PATIENCE_MS, () => reject(unavailable));
+    const cancel = clock.later(PATIENCE_MS, () => reject(unavailable()));
     work.then(resolve, reject).finally(cancel);
   });
 }
@@ -159,21 +161,33 @@ export const statusUrl = (token: string, runId: string, { baseUrl }: Services): 
 
 async function answer(accepted: Accepted, { response, token, services }: Reply): Promise<void> {
   const { hook, runId } = accepted;
-  const { mode, deadlineSeconds } = hook.config;
+  const { mode } = hook.config;
   const status = statusUrl(token, runId, services);
   const later = (): void => void response.status(202).set('Location', status).json({ runId, status });
   if (mode === 'at_once') return later();
   const graph = graphOf(accepted.fresh ? hook.revision : await revisionOf(runId, hook, services));
   if (mode === 'stream') return streamAnswer({ runId, status, graph, mode }, response, services);
-  const left = new AbortController();
-  response.on('close', () => left.abort());
-  const gone = AbortSignal.any([left.signal, services.stopping]);
-  const waiting = { runId, graph, mode, deadlineMs: deadlineSeconds * 1000, gone };
-  const known = accepted.answer ?? (await awaitAnswer(waiting, services.database, services.clock));
+  const known = accepted.answer ?? (await waitFor(accepted, { graph, response, services }));
   const said = await saidBy(known, runId, services.database);
   if (response.destroyed || response.writableEnded) return;
   if (said === null) return later();
   send(said, response);
+}
+
+/** Waits in the journal, until the deadline, or until the caller leaves or this server stops. */
+async function waitFor(
+  { hook, runId }: Accepted,
+  { graph, response, services }: Omit<Reply, 'token'> & { readonly graph: Graph },
+): Promise<HookAnswer> {
+  const left = new AbortController();
+  response.on('close', () => left.abort());
+  const gone = AbortSignal.any([left.signal, services.stopping]);
+  const { mode, deadlineSeconds } = hook.config;
+  return awaitAnswer(
+    { runId, graph, mode, deadlineMs: deadlineSeconds * 1000, gone },
+    services.database,
+    services.clock,
+  );
 }
 
 /** The revision of the run of an earlier delivery, which may not be the one of now. */
