@@ -15,8 +15,8 @@ import { ZoomTools } from '../pipelines/CanvasTools.tsx';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { Skeleton, Trouble } from '../ui/Empty.tsx';
 import { StateMark } from '../ui/StateMark.tsx';
-import { CancelButton } from './CancelButton.tsx';
 import { between, duration } from './duration.ts';
+import { RunControls } from './RunControls.tsx';
 import { RunOutcome } from './RunSummaryPanel.tsx';
 import css from './runs.module.css';
 import { StepPanel, type StepTab } from './StepPanel.tsx';
@@ -54,7 +54,7 @@ function ShownRun({ feed, catalogue }: { readonly feed: RunFeed; readonly catalo
   const chooseTab = (next: StepTab): void => void navigate({ search: (old) => ({ ...old, tab: next }), replace: true });
   return (
     <div className={css.page}>
-      <RunHeader feed={feed} />
+      <RunHeader feed={feed} step={step ?? null} />
       <div className={css.columns}>
         <div className={css.left}>
           <div className={css.miniCanvas}>
@@ -92,7 +92,7 @@ function ShownRun({ feed, catalogue }: { readonly feed: RunFeed; readonly catalo
   );
 }
 
-function RunHeader({ feed }: { readonly feed: RunFeed }) {
+function RunHeader({ feed, step }: { readonly feed: RunFeed; readonly step: string | null }) {
   const run = useFeed(feed, (state) => state.run);
   const detail = useFeed(feed, (state) => state.detail);
   const time = useNow(!isOver(run));
@@ -117,7 +117,7 @@ function RunHeader({ feed }: { readonly feed: RunFeed }) {
             {new Date(run.startedAt).toLocaleTimeString()} · {duration(between(run.startedAt, run.finishedAt, time))}
           </span>
         )}
-        <CancelButton feed={feed} />
+        <RunControls feed={feed} step={step} />
         {row === undefined ? null : (
           <Link to="/pipelines/$pid" params={{ pid: row.pipelineId }} search={{}} className={css.plainLink}>
             <Pencil size={14} aria-hidden /> Edit pipeline

@@ -13,6 +13,7 @@ import css from './runs.module.css';
 import { StoredValueView } from './StoredValueView.tsx';
 import { TurnList } from './TurnList.tsx';
 import { useNow } from './use-now.ts';
+import { WaitPanel } from './WaitPanel.tsx';
 
 /** The parts of a step that can be looked at. */
 export type StepTab = 'input' | 'output' | 'error' | 'turns';
@@ -45,6 +46,7 @@ export function StepPanel({ feed, stepKey, title, tab, turn, onTab, onBack }: Pr
   return (
     <div className={css.panel} data-testid="step-panel">
       <StepHead feed={feed} step={step} stepKey={stepKey} title={title} tab={shown} onBack={onBack} />
+      <WaitPanel feed={feed} stepKey={stepKey} />
       <div className={css.tabs} role="tablist" aria-label="Step">
         {tabs.map((name) => (
           <button
