@@ -63,4 +63,32 @@ describe('a commit whose answer is lost', () => {
     const answer = await unanswered('torn start', () => torn.journal.startRun(request));
     expect(answer).toEqual({ outcome: 'exists', runId: request.runId, seq: 1 });
   });
+
+  it('has woken: wake, and the same answer from somebody else has not', async () => {
+    const runId = await startRun(bench, ['a']);
+    const me = await claimFirst(bench.database, runId, 'a', worker.id);
+    const wait = { kind: 'step.waiting', data: { reason: 'approval' }, stepKey: 'a' } as const;
+    const waiting = { version: 1, seen: 2, ownState: { state: 'waiting' } } as const;
+    await bench.database.journal.append(appendOf(runId, me, [wait], waiting));
+    const event = { kind: 'approval.decided', data: { approved: true, by: 'torn wake' } } as const;
+    const wake = () => torn.control.wake({ runId, stepKey: 'a', epoch: 1, event });
+    expect(await unanswered('torn wake', wake)).toBe('woken');
+    expect(await wake()).toBe('not_waiting');
+    const other = { ...event, data: { approved: false, by: 'torn wake' } };
+    const late = () => torn.control.wake({ runId, stepKey: 'a', epoch: 1, event: other });
+    expect(await unanswered('torn wake', late)).toBe('not_waiting');
+    expect((await bench.database.journal.events(runId, { after: 3 })).map((told) => told.kind)).toEqual([event.kind]);
+  });
+
+  it('has called: a child, once', async () => {
+    const runId = await startRun(bench, ['a']);
+    const me = await claimFirst(bench.database, runId, 'a', worker.id);
+    const request = startOf(bench, ['torn-child'], { mustBePublished: false });
+    const parent = { run: runId, step: 'a', depth: 1 };
+    const child = { ...request, started: { ...request.started, data: { ...request.started.data, parent } } };
+    const wait = { kind: 'step.waiting', data: { reason: 'child', child: child.runId }, stepKey: 'a' } as const;
+    const call = appendOf(runId, me, [wait], { version: 1, seen: 2, ownState: { state: 'waiting' }, child });
+    expect((await unanswered('torn-child', () => torn.journal.append(call))).outcome).toBe('already');
+    expect(await bench.database.control.family(runId)).toEqual([runId, child.runId]);
+  });
 });

@@ -3,6 +3,7 @@ import type { Bell } from './bell.ts';
 import type { RunRowState, StepHint } from './contract.ts';
 import type { Alarm, CancelAnswer, PauseAnswer, RunControl, RunRows } from './database-contract.ts';
 import { wakeValues } from './encode.ts';
+import { readEvents } from './read-events.ts';
 import type { Sender, Statement } from './send.ts';
 
 const CANCEL: Statement = { name: 'request_cancel', text: 'select * from request_cancel($1, $2, $3)' };
@@ -35,6 +36,20 @@ const CLOSE_ALARM: Statement = { name: 'close_alarm', text: 'delete from alarm w
 type Asked<Outcome> = { readonly outcome: Outcome; readonly state: RunRowState; readonly run_seq: number };
 type CancelRow = Asked<CancelAnswer['outcome']> & { readonly hints: readonly StepHint[] | null };
 type Descendant = { readonly id: string; readonly cancelled: boolean; readonly paused: boolean };
+
+type WakeRow = { readonly new_epoch: number | null; readonly run_seq: number | null };
+
+/** After a repetition: whether just these events answered this wait, so that the call whose result was lost had used it. */
+async function answers(
+  sender: Sender,
+  { runId, stepKey, epoch }: StepHint,
+  events: readonly EventBody[],
+): Promise<boolean> {
+  const all = await readEvents(sender, runId, { after: 0, stepKey });
+  const asked = all.findLastIndex((event) => event.kind === 'step.waiting' && event.epoch === epoch);
+  const written = all.slice(asked + 1, asked + 1 + events.length).map(({ kind, data }) => ({ kind, data }));
+  return asked >= 0 && JSON.stringify(written) === JSON.stringify(events.map(({ kind, data }) => ({ kind, data })));
+}
 
 type Parts = { readonly sender: Sender; readonly bell: Bell };
 
@@ -90,10 +105,14 @@ export function createControl(parts: Parts): RunControl {
     wake: async ({ runId, stepKey, epoch, event, blobs }) => {
       const events: readonly EventBody[] = 'kind' in event ? [event] : event;
       const values = [runId, stepKey, epoch, ...wakeValues(stepKey, events, blobs)];
-      const [row] = await sender.send<{ new_epoch: number | null; run_seq: number }>(WAKE, values);
-      if (row === undefined || row.new_epoch === null) return 'not_waiting';
-      bell.moved(runId, row.run_seq);
-      bell.due([{ runId, stepKey, epoch: row.new_epoch }]);
+      let repeated = false;
+      const [row] = await sender.send<WakeRow>(WAKE, values, () => {
+        repeated = true;
+      });
+      if (row?.new_epoch == null && !(repeated && (await answers(sender, { runId, stepKey, epoch }, events))))
+        return 'not_waiting';
+      if (row?.run_seq != null) bell.moved(runId, row.run_seq);
+      bell.due([{ runId, stepKey, epoch: epoch + 1 }]);
       return 'woken';
     },
     alarms: async (limit) => {

@@ -12,6 +12,7 @@ import type {
 import { crashPoint } from './crash-point.ts';
 import { appendValues, decodeEvents, type EventRow, limitValues, startValues } from './encode.ts';
 import { JournalError } from './errors.ts';
+import { readEvents } from './read-events.ts';
 import { createRunQueue, type RunQueue } from './run-queue.ts';
 import type { Sender, Statement } from './send.ts';
 
@@ -21,11 +22,6 @@ const parameters = (count: number): string => Array.from({ length: count }, (_, 
 const START: Statement = { name: 'start_run', text: `select * from start_run(${parameters(20)})` };
 const APPEND: Statement = { name: 'append', text: `select * from append(${parameters(25)})` };
 const CLAIM: Statement = { name: 'claim', text: `select * from claim(${parameters(5)})` };
-const EVENTS: Statement = {
-  name: 'events',
-  text: `select seq, kind, step_key as "stepKey", epoch, n, at, data from event
-          where run_id = $1 and seq > $2 and ($3::text is null or step_key = $3) and (not $4 or is_structural(kind)) order by seq limit $5`,
-};
 const BLOB: Statement = { name: 'blob', text: 'select bytes from blob where sha = $1' };
 
 /** `hints`: what to ring for; null: all that was opened. */
@@ -144,8 +140,6 @@ async function claim({ sender, bell }: Parts, request: Parameters<Journal['claim
   };
 }
 
-const NO_LIMIT = 2_147_483_647; // all there are: `limit` takes an int
-
 /** The journal on Postgres. Safe for any number of callers; appends of one run are sent one after the other. */
 export function createJournal(parts: Parts): Journal {
   const queue = createRunQueue();
@@ -154,8 +148,7 @@ export function createJournal(parts: Parts): Journal {
     startRun: (request) => startRun(parts, request),
     append: (request) => append(parts, queue, request),
     claim: (request) => claim(parts, request),
-    events: async (runId, { after, limit = NO_LIMIT, structural = false, stepKey }) =>
-      decodeEvents(runId, await sender.send<EventRow>(EVENTS, [runId, after, stepKey ?? null, structural, limit])),
+    events: (runId, options) => readEvents(sender, runId, options),
     blob: async (sha256) =>
       (await sender.send<{ bytes: Buffer }>(BLOB, [Buffer.from(sha256, 'hex')]))[0]?.bytes ?? null,
   };

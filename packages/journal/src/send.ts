@@ -10,10 +10,12 @@ export type Sender = {
   /**
    * Sends the very same call again, with back-off, while its result is unknown or the server asks for patience; the functions of
    * the journal cannot apply twice. After `patienceMs` it throws the classified error (`database_unavailable`, `storage_full`).
+   * `again` is called before each repetition.
    */
   readonly send: <Row extends QueryResultRow>(
     statement: Statement,
     values: readonly unknown[],
+    again?: () => void,
   ) => Promise<readonly Row[]>;
 };
 
@@ -23,7 +25,7 @@ const LONGEST_MS = 1_000;
 /** A sender on a pool. */
 export function createSender(pool: Pool, system: System, patienceMs: number): Sender {
   return {
-    send: async <Row extends QueryResultRow>(statement: Statement, values: readonly unknown[]) => {
+    send: async <Row extends QueryResultRow>(statement: Statement, values: readonly unknown[], again?: () => void) => {
       const until = system.elapsed() + patienceMs;
       for (let pause = FIRST_MS; ; pause = Math.min(pause * 2, LONGEST_MS)) {
         try {
@@ -31,6 +33,7 @@ export function createSender(pool: Pool, system: System, patienceMs: number): Se
         } catch (error) {
           if (!mayRepeat(error) || system.elapsed() + pause > until) throw classify(error);
           await system.sleep(pause);
+          again?.();
         }
       }
     },
