@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { type Product, startProduct } from '../harness/product.ts';
 import { draw } from '../harness/workshop.ts';
 import { median, print, spread } from './figure.ts';
-import { openClient } from './hook-client.ts';
-import { requestsThroughKills } from './hook-kills.ts';
+import { openClient } from './hooks/client.ts';
+import { requestsThroughKills } from './hooks/kills.ts';
 
 /*
  * Webhook → three journaled nodes → response through the product's own processes (server, worker, embedded Postgres), beside
@@ -61,7 +61,7 @@ async function startFloor(
   url: string,
   inserts: number,
 ): Promise<{ readonly child: ChildProcess; readonly target: Target }> {
-  const file = fileURLToPath(new URL('./hook-floor.ts', import.meta.url));
+  const file = fileURLToPath(new URL('./hooks/floor.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', file, url, String(inserts)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

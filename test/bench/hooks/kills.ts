@@ -1,5 +1,5 @@
-import { type Product, until } from '../harness/product.ts';
-import { type HookClient, type HookReply, openClient } from './hook-client.ts';
+import { type Product, until } from '../../harness/product.ts';
+import { type HookClient, type HookReply, openClient } from './client.ts';
 
 /*
  * Requests while Postgres is killed. Each has an Idempotency-Key and is sent until it is answered 2xx, as a good sender does;
