@@ -4,9 +4,9 @@ import type { Sender, Statement } from './send.ts';
 const PRUNE: Statement = { name: 'prune', text: 'select * from prune($1)' };
 
 /** Families in one transaction: short enough that nobody waits for it, long enough to keep up. */
-const FAMILIES = 50;
+const FAMILIES = 100;
 /** Transactions in one call; the rest has time until the next minute. */
-const BATCHES = 40;
+const BATCHES = 200;
 
 type PruneRow = {
   readonly runs: number;

@@ -67,7 +67,10 @@ begin
       on conflict (sha) do update set at = excluded.at;
     with gone as (delete from run where id = any (v_family) returning bytes) select count(*), coalesce(sum(bytes), 0) into runs, run_bytes from gone;
   end if;
-  v_loose := array(select sha from blob_loose where at < clock_timestamp() - interval '10 minutes' order by sha limit 200);
+  v_loose := array(select l.sha from (                                                        -- at most 200 MB at once: a value lies in pieces of 2 KB
+      select o.sha, coalesce(b.size, 0) as size, sum(coalesce(b.size, 0)) over (order by o.sha rows unbounded preceding) as upto
+        from (select sha from blob_loose where at < clock_timestamp() - interval '10 minutes' order by sha limit 200) o left join blob b on b.sha = o.sha) l
+     where l.upto - l.size < 200000000);
   if v_loose <> '{}' then
     perform from blob where sha = any (v_loose) order by sha for update;                      -- who refers to one meanwhile waits here, or made us wait
     with gone as (delete from blob b where b.sha = any (v_loose) and not exists (select from blob_ref r where r.sha = b.sha) returning size)
