@@ -32,7 +32,7 @@ const KEPT_BYTES = 256 * 1024;
 /** HEAD and OPTIONS start nothing. The same delivery starts one run and gets the same answer. */
 export async function receiveHook(request: Request, response: Response, services: Services): Promise<void> {
   const token = String(request.params.token);
-  const hook = await services.hooks.book.find(token);
+  const hook = await inTime(services.hooks.book.find(token), services);
   if (request.method === 'OPTIONS') return answerOptions(request, response, hook.config);
   shareAnswer(request, response, hook.config.allowOrigins);
   if (request.method === 'HEAD') return void response.status(200).end();
@@ -40,7 +40,7 @@ export async function receiveHook(request: Request, response: Response, services
   try {
     raw = await readBody(request, response, hook.config.maxBytes);
     const received = { method: request.method, target: targetOf(request), headers: request.headers, raw };
-    const accepted = await accept(token, received, services);
+    const accepted = await inTime(accept(token, received, services), services);
     response.set(RUN_HEADER, accepted.runId);
     note({ hook: accepted.hook, received, accepted }, services);
     await answer(accepted, { response, token, services });
@@ -132,7 +132,7 @@ export async function startFrom(hook: Hook, order: Order, services: Services): P
     trigger: { node: row.node, kind: 'webhook' },
     mustBePublished: true,
   });
-  const answer = await inTime(database.journal.startRun(request), services);
+  const answer = await database.journal.startRun(request);
   if (answer.outcome === 'stale_revision') return null;
   if (answer.outcome === 'full') throw tooMany('The pipeline has as many runs in line as it takes.', 5);
   const { runId } = answer;
