@@ -118,12 +118,7 @@ export type NodeContext = {
 };
 
 /** What a node's work brought: the step's output and the ports its edges leave by. */
-export type NodeOutcome = {
-  readonly output: Json;
-  readonly ports: readonly string[];
-  /** A run that begins with this end and is not waited for. */
-  readonly child?: StartRunRequest;
-};
+export type NodeOutcome = { readonly output: Json; readonly ports: readonly string[] };
 
 /**
  * One node type's work. Guarantee of the caller: the step is claimed. Duty: look at `signal`; hold the effect back until

@@ -42,7 +42,6 @@ function succeeded(task: HeldTask, outcome: Extract<NodeEnd, { outcome: unknown 
     events: [eventOf(task, { kind: 'step.succeeded', data: { output: stored, ports: [...outcome.ports] } })],
     state: 'succeeded',
     blobs: blob ? [blob] : [],
-    ...(outcome.child ? { child: outcome.child } : {}),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { JournalEvent, Json, PipelineDocument } from '@switchyard/pipeline';
+import { type JournalEvent, type Json, type PipelineDocument, Settings } from '@switchyard/pipeline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../../../test/harness/database.ts';
 import { BACK_ENDS, type Drawing, draw, openWorkshop, told, type Workshop } from '../../../test/harness/workshop.ts';
@@ -222,6 +222,80 @@ describe.each(BACK_ENDS)('waits with the queue on %s', (backEnd) => {
       data: { failure: { code: childEnd.data.failure.code, node: 'call', details: { run: child } } },
     });
     expect(kindsOf(events, 'after')).toEqual([]);
+  });
+
+  test('a call that is out of time fails as timed out, and the called run is cancelled', async () => {
+    await publish(
+      `endless-${backEnd}`,
+      draw({
+        nodes: [called, { id: 'ask', type: 'approval', config: { subject: 'ever?' } }],
+        edges: ['called > ask'],
+      }),
+    );
+    const events = await shop.events(
+      await shop.start(calling(`endless-${backEnd}`, { timeoutSeconds: 0.5 }), { n: 1 }),
+    );
+    expect(events.at(-1)).toMatchObject({ kind: 'run.failed', data: { failure: { code: 'timed_out', node: 'call' } } });
+    const child = events.flatMap((event) => (event.kind === 'step.waiting' ? [event.data.child ?? ''] : []))[0] ?? '';
+    expect((await shop.events(child)).at(-1)?.kind).toBe('run.cancelled');
+  });
+
+  test('a call that is not waited for goes on at once, and its run ends on its own', async () => {
+    await publish(
+      `apart-${backEnd}`,
+      draw({ nodes: [called, { id: 'rest', type: 'wait', config: { seconds: 0.1 } }], edges: ['called > rest'] }),
+    );
+    const config = { pipeline: `apart-${backEnd}`, wait: false };
+    const events = await shop.events(await shop.start(calling(`apart-${backEnd}`, { config })));
+    const last = events.at(-1);
+    if (last?.kind !== 'run.succeeded' || !last.data.output || !('inline' in last.data.output))
+      throw new Error('failed');
+    expect(kindsOf(events, 'call')).toEqual(['step.started', 'step.waiting', 'step.started', 'step.succeeded']);
+    const { run } = last.data.output.inline as { readonly run: string };
+    expect((await shop.events(run)).at(-1)?.kind).toBe('run.succeeded');
+  });
+
+  test('a call into a full line fails as queue_full, and is made when there is room again', async () => {
+    const slug = `narrow-${backEnd}`;
+    const document = draw({
+      nodes: [called, { id: 'ask', type: 'approval', config: { subject: 'go?' } }],
+      edges: ['called > ask'],
+    });
+    await publish(slug, { ...document, settings: Settings.parse({ queueMax: 1 }) });
+    const first = await shop.start(calling(slug), { n: 1 });
+    const [waiting] = (await shop.events(first, isWaiting)).slice(-1);
+    const holder = waiting?.kind === 'step.waiting' ? (waiting.data.child ?? '') : '';
+    const second = await shop.start(calling(slug, { retry: { attempts: 50, backoffSeconds: 0.1 } }), { n: 2 });
+    const refused = await shop.events(second, (events) => events.some((event) => event.kind === 'step.retrying'));
+    expect(refused.find((event) => event.kind === 'step.retrying')?.data).toMatchObject({
+      failure: { code: 'queue_full' },
+    });
+    await decide(holder, 'ask', true);
+    expect((await shop.events(first)).at(-1)?.kind).toBe('run.succeeded');
+    const child = await eventually('the second call is made', async () => {
+      const events = await shop.database.journal.events(second, { after: 0 });
+      const last = events.findLast((event) => event.kind === 'step.waiting');
+      return last?.kind === 'step.waiting' ? (last.data.child ?? null) : null;
+    });
+    await decide(child, 'ask', true);
+    expect((await shop.events(second)).at(-1)?.kind).toBe('run.succeeded');
+  });
+
+  test('a failure beside a waiting step ends the wait with the run', async () => {
+    const run = await shop.start(
+      draw({
+        nodes: [
+          start,
+          { id: 'ask', type: 'approval', config: { subject: 'x' } },
+          { id: 'rest', type: 'wait', config: { seconds: 0.3 } },
+          transform('boom', 'run.input.nothing.here'),
+        ],
+        edges: ['start > ask', 'start > rest', 'rest > boom'],
+      }),
+    );
+    const events = await shop.events(run);
+    expect(events.at(-1)).toMatchObject({ kind: 'run.failed', data: { failure: { node: 'boom' } } });
+    expect(kindsOf(events, 'ask').at(-1)).toBe('step.cancelled');
   });
 
   test('a pipeline that calls itself ends at a depth, and says so', async () => {

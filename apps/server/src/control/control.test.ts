@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { JournalEvent, PipelineDocument } from '@switchyard/pipeline';
+import { type JournalEvent, type PipelineDocument, Settings } from '@switchyard/pipeline';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../../test/harness/database.ts';
 import { startWorkerOn } from '../../../../test/harness/worker.ts';
@@ -288,5 +288,34 @@ describe('error pipelines', () => {
       (await server.test.sql('select run_id from alarm')).length === 0 ? true : null,
     );
     expect((await server.ask('GET', `/api/runs?pipeline=${all}`)).json.items).toHaveLength(1);
+  });
+});
+
+describe('a full line', () => {
+  it('is told with 429 and Retry-After before anything is stored, for runs, hooks and retries', async () => {
+    const document = draw({
+      nodes: [
+        trigger,
+        { id: 'hook', type: 'trigger.webhook', config: { token: 'narrow-hook', mode: 'at_once' } },
+        get('one', '/hold/full'),
+      ],
+      edges: ['start > one', 'hook > one'],
+    });
+    const settings = Settings.parse({ queueMax: 1 });
+    const id = await server.publish('narrow', { ...document, settings });
+    const run = await start(id);
+    const answer = await arrived('/hold/full');
+    const full = await server.ask('POST', `/api/pipelines/${id}/runs`, { body: { source: 'published', input: {} } });
+    expect([full.status, full.json.error.code, full.headers['retry-after']]).toEqual([429, 'queue_full', '1']);
+    expect((await server.ask('POST', '/hooks/narrow-hook', { body: {} })).status).toBe(429);
+    expect(await server.test.sql('select id from run where pipeline_id = $1', [id])).toEqual([{ id: run }]);
+    answer();
+    await ended(run);
+    held.clear();
+    const again = await server.ask('POST', `/api/runs/${run}/retry`, { body: { from: ['one'] } });
+    expect(again.status).toBe(201);
+    expect((await server.ask('POST', `/api/runs/${run}/retry`, { body: { from: ['one'] } })).status).toBe(429);
+    (await arrived('/hold/full'))();
+    await ended(again.json.runId);
   });
 });

@@ -5,18 +5,25 @@ import { RetryableError, WaitRequested } from '../errors.ts';
 
 const Config = z.object({ pipeline: z.string(), input: Json, wait: z.boolean() });
 
-/** Calls another pipeline: the called run and the wait for it are one append, so there is never the one without the other. */
+/**
+ * Calls another pipeline: the called run and the wait for it are one append, so there is never the one without the other.
+ * A call that is not waited for is the same with a wait that is over at once.
+ */
 export async function runPipeline(context: NodeContext): Promise<NodeOutcome> {
+  const { input, wait } = Config.parse(context.config);
   const child = context.wait?.child ?? null;
+  if (child !== null && !wait) return { output: { run: child.runId }, ports: ['out'] };
   if (child !== null) {
     if (child.state === 'running') throw new WaitRequested({ reason: 'child', child: { runId: child.runId } });
     return endOf(child);
   }
-  const { input, wait } = Config.parse(context.config);
   const { runId, stepKey, node } = context;
   const start = await context.calls.request({ runId, stepKey, node, input });
-  if (!wait) return { output: { run: start.runId }, ports: ['out'], child: start };
-  throw new WaitRequested({ reason: 'child', child: { runId: start.runId, start } });
+  throw new WaitRequested({
+    reason: 'child',
+    child: { runId: start.runId, start },
+    ...(wait ? {} : { dueInMs: 0 }),
+  });
 }
 
 function endOf(child: ChildRun): NodeOutcome {
