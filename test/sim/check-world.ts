@@ -83,14 +83,16 @@ function repeatedPosts(effects: readonly Effect[], histories: readonly RunHistor
 export function checkWorld(world: {
   readonly tables: Tables;
   readonly effects: readonly Effect[];
-  readonly document: PipelineDocument;
+  readonly documentOf: (revisionId: string) => PipelineDocument;
   readonly acknowledged: readonly string[];
+  /** False: it still goes on; then nothing need have ended. */
+  readonly atRest?: boolean;
 }): readonly Violation[] {
-  const { tables, effects, document, acknowledged } = world;
-  const histories = [...tables.runs.values()].map((run) => historyOf(run, document));
+  const { tables, effects, documentOf, acknowledged, atRest = true } = world;
+  const histories = [...tables.runs.values()].map((run) => historyOf(run, documentOf(run.row.revisionId)));
   const moments = momentsOf(histories);
   const lost = acknowledged.filter((runId) => !tables.runs.has(runId));
-  const hung = [...tables.runs.values()].filter(({ row }) => !isOver(row.state));
+  const hung = [...tables.runs.values()].filter(({ row }) => atRest && !isOver(row.state));
   return [
     ...histories.flatMap(checkHistory),
     ...effects.flatMap((effect): Violation[] => {

@@ -21,6 +21,9 @@ export type Effect = {
   readonly process: string;
 };
 
+/** The same for each repetition of an effect. */
+export const nameOf = ({ runId, stepKey, call }: Effect): string => `${runId}/${stepKey}/${call ?? ''}`;
+
 /** What the doubles need of the simulation. */
 export type Outside = {
   readonly effects: Effect[];
@@ -37,16 +40,18 @@ const PATH = new RegExp(`^${ORIGIN}/([^/]+)/([^?]+?)(?:\\.call\\.(.+?))?(?:\\?fa
 /** Writes an effect down. `name`: RUN/STEP, of a tool RUN/STEP.call.CALL. */
 function note(outside: Outside, process: Process, url: string, kind: Effect['kind']) {
   const [, runId = '', stepKey = '', call, fails = '0'] = PATH.exec(url) ?? [];
-  const before = outside.times.get(url) ?? 0;
-  outside.times.set(url, before + 1);
-  outside.effects.push({
+  const effect: Effect = {
     kind: call === undefined ? kind : 'tool',
     runId,
     stepKey,
     call: call ?? null,
     seq: outside.seqOf(runId),
     process: process.name,
-  });
+  };
+  const name = nameOf(effect);
+  const before = outside.times.get(name) ?? 0;
+  outside.times.set(name, before + 1);
+  outside.effects.push(effect);
   return { failing: before < Number(fails), size: url.length };
 }
 

@@ -40,7 +40,7 @@ export type ClientProcess = { readonly system: System; readonly onCrash: (() => 
 /** The network, and those who look at what passes. */
 export type Wire = {
   /** Decides about one statement of one process. */
-  readonly fate: (process: Process, query: Query) => Fate;
+  fate: (process: Process, query: Query) => Fate;
   /** Stands around the execution of each statement. */
   around: ((query: Query, run: () => readonly object[]) => readonly object[]) | null;
 };
@@ -180,15 +180,15 @@ export type MemoryDatabase = Pick<
   'journal' | 'control' | 'follower' | 'catalog' | 'registerWorker' | 'onDue' | 'close'
 >;
 
-/** Opens the database for a process. `revisions`: all that its catalogue knows. `announceDue` as of `openDatabase`. */
+/** Opens the database for a process, with the catalogue given. `announceDue` as of `openDatabase`. */
 export function openMemoryDatabase<From extends ClientProcess>(options: {
   readonly server: Server<From>;
   readonly process: From;
-  readonly revisions: Pick<Catalog['revisions'], 'get'>;
+  readonly catalog: Catalog;
   readonly announceDue?: boolean;
   readonly warn?: (message: string) => void;
 }): MemoryDatabase {
-  const { server, process, revisions, announceDue = false, warn = () => {} } = options;
+  const { server, process, catalog, announceDue = false, warn = () => {} } = options;
   const { system } = process;
   const connector = connectorOf(server, process);
   const sender = createSender(connector.pool(1), system, PATIENCE_MS);
@@ -199,7 +199,7 @@ export function openMemoryDatabase<From extends ClientProcess>(options: {
     journal: createJournal({ sender, bell }),
     control: createControl({ sender, bell }),
     follower,
-    catalog: { revisions } as unknown as Catalog,
+    catalog,
     registerWorker: ({ build }) => registerWorker({ connector, system, bell, build, warn }),
     onDue: (tell) => listener.subscribe({ due: (payload) => tell(parseDue(payload)) }),
     close: async () => {

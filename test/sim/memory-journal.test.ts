@@ -1,4 +1,4 @@
-import { uuidV7, type WorkerSession } from '@switchyard/journal';
+import { type Catalog, uuidV7, type WorkerSession } from '@switchyard/journal';
 import type { System } from '../../packages/journal/src/system.ts';
 import type { JournalUnderTest } from '../contract/journal/case.ts';
 import { journalContract } from '../contract/journal/suite.ts';
@@ -40,7 +40,7 @@ function openInMemory(): JournalUnderTest & { readonly close: () => Promise<void
   const { journal, control, registerWorker, close } = openMemoryDatabase({
     server,
     process,
-    revisions: { get: async () => null },
+    catalog: {} as Catalog, // the contract asks nothing of it
   });
   const workers: WorkerSession[] = [];
   let made = 0;

@@ -3,7 +3,7 @@ import type { PipelineDocument } from '@switchyard/pipeline';
 import { checkWorld } from './check-world.ts';
 import { isOver } from './memory-journal-rows.ts';
 import { runUntil } from './process.ts';
-import { type Reference, referencePipeline } from './reference-pipeline.ts';
+import { type Reference, referencePipeline, SECTIONS } from './reference-pipeline.ts';
 import { runIdOf, type Trouble, World } from './world.ts';
 
 /*
@@ -39,8 +39,8 @@ export type Simulated = {
   readonly violations: readonly Violation[];
 };
 
-/** The pipeline of most simulations: 300 steps and more than 1,600 events a run. */
-export const REFERENCE: Reference = { sections: 30, turns: 8, calls: 1 };
+/** The pipeline of the simulations: 304 steps and more than 1,600 events a run. */
+const REFERENCE: Reference = { sections: SECTIONS, turns: 8, calls: 1 };
 
 let known: PipelineDocument | null = null;
 const documentOnce = (): PipelineDocument => {
@@ -101,12 +101,39 @@ function strikeAgain(world: World): void {
   });
 }
 
-/** People cancel some runs. */
+/** People cancel and pause some runs. */
 function disturb(world: World, runId: string): void {
-  if (!world.chance.happens(0.06)) return;
-  world.timeline.after(world.chance.between(0, 15_000), () => {
-    world.count('cancel');
-    void world.frontDatabase.control.cancel({ runId, by: 'simulation' }).catch(() => world.count('cancel refused'));
+  const { chance, timeline, frontDatabase } = world;
+  const refused = (): void => world.count('a person was refused');
+  if (chance.happens(0.05))
+    timeline.after(chance.between(0, 15_000), () => {
+      world.count('cancel');
+      void frontDatabase.control.cancel({ runId, by: 'simulation' }).catch(refused);
+    });
+  if (chance.happens(0.15))
+    timeline.after(chance.between(0, 10_000), () => {
+      world.count('pause');
+      void frontDatabase.control.pause({ runId, by: 'simulation' }).catch(refused);
+      timeline.after(chance.between(100, 20_000), () => {
+        world.count('resume');
+        void world.resume(runId).catch(refused);
+      });
+    });
+}
+
+const LOOK_EVERY_MS = 200;
+
+/** Somebody answers approvals, now and then two at once. */
+function answer(world: World, over: () => boolean): void {
+  world.timeline.after(LOOK_EVERY_MS, () => {
+    for (const question of world.questions()) {
+      if (!world.chance.happens(0.3)) continue;
+      world.answer(question, 'one');
+      if (!world.chance.happens(0.2)) continue;
+      world.count('two answers');
+      world.answer(question, 'other');
+    }
+    if (!over()) answer(world, over);
   });
 }
 
@@ -124,7 +151,10 @@ export async function simulate(seed: number, runs: number, before?: (world: Worl
     disturb(world, runId);
   }
   strikeAgain(world);
-  const over = (): boolean => ids.every((id) => isOver(world.server.tables.run(id)?.row.state ?? null));
+  const over = (): boolean =>
+    ids.every((id) => world.server.tables.runs.has(id)) &&
+    [...world.server.tables.runs.values()].every(({ row }) => isOver(row.state));
+  answer(world, over);
   await runUntil(world.timeline, over, LIMIT_MS);
   const { tables } = world.server;
   const ends: Record<string, number> = {};
@@ -136,12 +166,17 @@ export async function simulate(seed: number, runs: number, before?: (world: Worl
   const bugs = world.warnings.filter((warning) => BUG.test(warning));
   return {
     seed,
-    runs: tables.runs.size,
+    runs,
     events,
     fired: Object.fromEntries(world.fired),
     ends,
     violations: [
-      ...checkWorld({ tables, effects: world.effects, document, acknowledged: world.started }),
+      ...checkWorld({
+        tables,
+        effects: world.effects,
+        documentOf: (id) => world.documentOf(id),
+        acknowledged: world.started,
+      }),
       ...bugs.map((what): Violation => ({ id: 'I0', runId: '', what })),
     ],
   };

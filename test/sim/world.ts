@@ -1,11 +1,14 @@
-import type { RevisionRow } from '@switchyard/journal';
-import { compileGraph, type PipelineDocument, planStart } from '@switchyard/pipeline';
+import type { Catalog, StepHint } from '@switchyard/journal';
+import { compileGraph, nodeOfStep, type PipelineDocument, planStart } from '@switchyard/pipeline';
 import { type Dispatch, type RunningWorker, startWorker } from '@switchyard/runtime';
-import { type Effect, type Outside, portsOf } from './doubles.ts';
+import { resumeRun } from '../../apps/server/src/control/resume.ts';
+import type { Services } from '../../apps/server/src/services.ts';
+import { type Effect, nameOf, type Outside, portsOf } from './doubles.ts';
 import { type MemoryDatabase, MemoryServer, openMemoryDatabase, type Wire } from './memory-database.ts';
 import { MemoryQueue, type QueueFaults } from './memory-dispatch.ts';
 import { Tables } from './memory-journal-rows.ts';
 import { EPOCH, Process } from './process.ts';
+import { calledPipeline, callsIn } from './reference-pipeline.ts';
 import { Chance, Timeline } from './timeline.ts';
 
 /*
@@ -18,6 +21,12 @@ export const PROJECT = '00000000-0000-7000-8000-000000000001';
 export const PIPELINE = '00000000-0000-7000-8000-0000000000aa';
 /** Its only revision. */
 export const REVISION = '00000000-0000-7000-8000-0000000000bb';
+/** The pipeline it calls, and the revision that is pinned. */
+export const CALLED = {
+  pipeline: '00000000-0000-7000-8000-0000000000cc',
+  revision: '00000000-0000-7000-8000-0000000000dd',
+};
+const called = calledPipeline();
 
 /** What may go wrong, each a probability per occasion. */
 export type Trouble = {
@@ -81,10 +90,12 @@ export class World {
     this.#options = options;
     this.chance = new Chance(options.seed);
     this.effects = [...(options.effects ?? [])];
+    for (const effect of this.effects) this.#times.set(nameOf(effect), (this.#times.get(nameOf(effect)) ?? 0) + 1);
     const base = options.from ?? EPOCH;
     const now = (): number => base + this.timeline.now;
     const tables = options.tables?.fork(now) ?? new Tables(now);
     tables.pipelines.set(PIPELINE, { publishedRevisionId: REVISION, listensError: false });
+    tables.pipelines.set(CALLED.pipeline, { publishedRevisionId: CALLED.revision, listensError: false });
     const fired = (fault: string): void => this.count(fault);
     this.wire = { fate: (process, query) => this.#fate(process, query.name), around: null };
     this.server = new MemoryServer(this.timeline, tables, this.wire);
@@ -136,15 +147,70 @@ export class World {
   }
 
   #open(process: Process, announceDue: boolean): MemoryDatabase {
-    const revision = { id: REVISION, number: 1, document: this.#options.document, pins: {} };
     return openMemoryDatabase({
       server: this.server,
       process,
-      // the edge: the worker reads the document of a revision and nothing else of it
-      revisions: { get: async () => revision as unknown as RevisionRow },
+      catalog: this.#catalog(),
       announceDue,
       warn: (message) => this.warnings.push(message),
     });
+  }
+
+  /** What workers and the server read of the catalogue. The edge: it has far more. */
+  #catalog(): Catalog {
+    const { document } = this.#options;
+    const pins = Object.fromEntries(callsIn(document).map((node) => [node, CALLED.revision]));
+    const revisions = new Map<string, object>([
+      [REVISION, { id: REVISION, pipelineId: PIPELINE, number: 1, hash: 'reference', document, pins }],
+      [
+        CALLED.revision,
+        { id: CALLED.revision, pipelineId: CALLED.pipeline, number: 1, hash: 'called', document: called, pins: {} },
+      ],
+    ]);
+    const runOf = (id: string) => {
+      const row = this.server.tables.run(id)?.row;
+      return row === undefined
+        ? null
+        : { ...row, endedAt: row.endedAt === null ? null : new Date(row.endedAt).toISOString() };
+    };
+    const catalog = {
+      projectId: PROJECT,
+      revisions: { get: async (id: string) => revisions.get(id) ?? null },
+      runs: { get: async (id: string) => runOf(id) },
+    };
+    return catalog as unknown as Catalog;
+  }
+
+  /** The document a run of this world was drawn as. */
+  documentOf(revisionId: string): PipelineDocument {
+    return revisionId === REVISION ? this.#options.document : called;
+  }
+
+  /** Somebody resumes a run: the server's own way. */
+  resume(runId: string): Promise<unknown> {
+    const services = { database: this.frontDatabase, clock: this.#front.clock };
+    return resumeRun(runId, 'simulation', services as unknown as Services);
+  }
+
+  /** Somebody answers an approval; an answer that comes too late changes nothing. */
+  answer(question: StepHint, by: string): void {
+    const event = { kind: 'approval.decided', data: { approved: true, by } } as const;
+    void this.frontDatabase.control.wake({ ...question, event }).catch(() => this.count('a person was refused'));
+  }
+
+  /** Approvals nobody has answered yet. */
+  questions(): readonly StepHint[] {
+    const asked = [...this.server.tables.liveSteps()].filter(
+      (step) =>
+        step.state === 'waiting' && step.dueAt === null && step.owner === null && nodeOfStep(step.key).startsWith('q'),
+    );
+    return asked.map(({ runId, key, epoch }) => ({ runId, stepKey: key, epoch }));
+  }
+
+  /** All workers the tables know are dead: their connections are gone. */
+  killEverybody(): void {
+    const { workers } = this.server.tables;
+    for (const worker of [...workers.values()]) workers.set(worker.id, { ...worker, locked: false });
   }
 
   /** Starts a real worker in a process of its own. */
