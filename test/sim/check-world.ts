@@ -89,7 +89,10 @@ export function checkWorld(world: {
   readonly atRest?: boolean;
 }): readonly Violation[] {
   const { tables, effects, documentOf, acknowledged, atRest = true } = world;
-  const histories = [...tables.runs.values()].map((run) => historyOf(run, documentOf(run.row.revisionId)));
+  const histories = [...tables.runs.values()].map((run) => ({
+    ...historyOf(run, documentOf(run.row.revisionId)),
+    ...(atRest ? {} : { cutAt: null }),
+  }));
   const moments = momentsOf(histories);
   const lost = acknowledged.filter((runId) => !tables.runs.has(runId));
   const hung = [...tables.runs.values()].filter(({ row }) => atRest && !isOver(row.state));

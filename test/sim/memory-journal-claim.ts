@@ -104,7 +104,7 @@ export function wake(
 ) {
   if (tables.run(call.run) === undefined) throw new ServerError('SY003', `run ${call.run} is not in the journal`);
   const step = tables.step(call.run, call.step);
-  if (step === undefined || step.epoch !== call.epoch || step.state !== 'waiting' || step.owner !== null)
+  if (step === undefined || step.epoch !== call.epoch || !isUnanswered(tables, step))
     return { new_epoch: null, run_seq: null };
   tables.setStep(step, { dueAt: tables.now(), rungAt: null, parkedAt: null, epoch: step.epoch + 1 });
   storeBlobs(tables, call.run, call.blobs);
@@ -116,6 +116,13 @@ export function wake(
   tables.setRun(call.run, { seq, version: run.row.version + 1 });
   return { new_epoch: call.epoch + 1, run_seq: seq };
 }
+
+/** Waits, and neither an answer nor its time has come. */
+const isUnanswered = (tables: Tables, step: StepRow): boolean =>
+  step.state === 'waiting' &&
+  step.owner === null &&
+  step.parkedAt === null &&
+  (step.dueAt === null || step.dueAt > tables.now());
 
 /** request_cancel */
 export function requestCancel(

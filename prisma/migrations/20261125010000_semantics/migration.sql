@@ -476,7 +476,8 @@ begin
   if not found then raise exception 'run % is not in the journal', p_run using errcode = 'SY003'; end if;
   perform from step where run_id = p_run and key = p_step for no key update;
   update step set due_at = clock_timestamp(), rung_at = null, parked_at = null, epoch = epoch + 1
-   where run_id = p_run and key = p_step and epoch = p_epoch and state = 'waiting' and owner is null returning epoch into new_epoch;
+   where run_id = p_run and key = p_step and epoch = p_epoch and state = 'waiting' and owner is null
+     and parked_at is null and (due_at is null or due_at > clock_timestamp()) returning epoch into new_epoch;   -- not one that was answered and is not claimed yet
   if not found then return; end if;
   if p_sha <> '{}' then perform store_blobs(p_run, r.project_id, p_sha, p_media, p_bytes); end if;
   insert into event (run_id, project_id, seq, kind, step_key, data, at)

@@ -74,6 +74,17 @@ const cancels: JournalCases = {
     ]);
   },
 
+  'takes no second answer before the first is claimed, nor while the run is paused': async (under) => {
+    const { worker, runId } = await waiting(under);
+    const event = { kind: 'approval.decided', data: { approved: true, by: 'test' } } as const;
+    const wake = (epoch: number) => under.control.wake({ runId, stepKey: 'a', epoch, event });
+    expect(await wake(1)).toBe('woken');
+    expect(await wake(2)).toBe('not_waiting');
+    await under.control.pause({ runId, by: 'test' });
+    expect(await ask(under, { runId, stepKey: 'a', epoch: 2 }, worker.id)).toBe('paused');
+    expect(await wake(2)).toBe('not_waiting');
+  },
+
   'writes several answers at once, in order, under the step that waits': async (under) => {
     const { runId } = await waiting(under);
     const event = [

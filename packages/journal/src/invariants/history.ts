@@ -23,6 +23,8 @@ export type RunHistory = {
   readonly events: readonly JournalEvent[];
   /** Of the run's revision, where it is at hand: some invariants ask what was drawn. */
   readonly document: PipelineDocument | null;
+  /** Share of the events at which the fold is cut in two (I3); null: it is not. */
+  readonly cutAt?: number | null;
 };
 
 /** A promise that a run breaks, and where. */
