@@ -1,6 +1,10 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually } from '../../../test/harness/database.ts';
 import { startFaultProxy } from '../../../test/harness/fault-proxy.ts';
+import { freePort } from '../../../test/harness/product.ts';
 import { BACK_ENDS, draw, openWorkshop, REDIS_URL, type Workshop } from '../../../test/harness/workshop.ts';
 
 /* The queue is a doorbell: with nobody to ring it, work goes on by the sweep. */
@@ -67,3 +71,36 @@ test.runIf(BACK_ENDS.includes('redis'))(
   },
   90_000,
 );
+
+/** A Redis of this test's own, that it may kill; null where there is no redis-server. */
+const startRedis = async (port: number): Promise<ChildProcess | null> => {
+  const child = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no'], { stdio: 'pipe' });
+  const said = new Promise<ChildProcess>((resolve) =>
+    child.stdout?.on('data', (bytes: Buffer) => bytes.includes('Ready to accept') && resolve(child)),
+  );
+  return Promise.race([said, once(child, 'error').then(() => null)]);
+};
+
+test('Q2: a Redis that was killed and came back empty brings jobs again', async ({ skip }) => {
+  const port = await freePort(randomInt(20_000, 30_000));
+  const first = await startRedis(port);
+  if (first === null) return skip('no redis-server on this machine');
+  const dispatch = await shop.dispatch(`redis://127.0.0.1:${port}`);
+  const taken: string[] = [];
+  const consumption = dispatch.consume(async (hint) => void taken.push(hint.stepKey), 1);
+  const ring = (stepKey: string) =>
+    dispatch.ring([{ runId: '00000000-0000-7000-8000-0000000000aa', stepKey, epoch: 0 }]);
+  await ring('before');
+  await eventually('a job', () => (taken.includes('before') ? true : null));
+  first.kill('SIGKILL');
+  await once(first, 'exit');
+  await eventually('it is noticed', () => (shop.warnings.some((warning) => warning.startsWith('queue')) ? true : null));
+  const second = await startRedis(port);
+  await eventually('a job after its return', async () => {
+    await ring('after');
+    return taken.includes('after') ? true : null;
+  });
+  expect(consumption.hears()).toBe(true);
+  await dispatch.close();
+  second?.kill('SIGKILL');
+}, 60_000);
