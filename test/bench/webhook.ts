@@ -79,10 +79,10 @@ async function publish(product: Product): Promise<void> {
 
 type Plan = { readonly rounds: number; readonly seconds: number; readonly requests: number; readonly kills: number };
 
-/** Runs the bench; false when a request was lost or doubled. `--quick`: two short rounds and 2,000 requests with two kills. */
+/** Runs the bench; false when a request was lost or doubled. `--quick`: three short rounds and 2,000 requests with two kills. */
 export async function run(args: readonly string[]): Promise<boolean> {
   const plan = args.includes('--quick')
-    ? { rounds: 2, seconds: 1, requests: 2_000, kills: 2 }
+    ? { rounds: 3, seconds: 1, requests: 2_000, kills: 2 }
     : { rounds: 5, seconds: 5, requests: 20_000, kills: 5 };
   const product = await startProduct({ embedded: true });
   try {

@@ -39,7 +39,7 @@ export function openApiOf(routes: readonly AnyRoute[], version: string): JsonObj
 function operationOf(one: AnyRoute, method: string): JsonObject {
   const takesBody = method !== 'get' && method !== 'delete';
   const json = one.body && takesBody ? { 'application/json': { schema: schemaOf(one.body, 'input') } } : null;
-  const raw = one.rawBody !== undefined && takesBody ? { '*/*': { schema: {} } } : null;
+  const raw = (one.rawBody !== undefined || one.readsItself === true) && takesBody ? { '*/*': { schema: {} } } : null;
   const content = json ?? raw;
   return {
     summary: one.summary,

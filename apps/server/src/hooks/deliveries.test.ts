@@ -136,6 +136,19 @@ describe('deliveries of webhooks', () => {
     );
   });
 
+  it('are replayed with their files', async () => {
+    const id = await webhookOf(await server.publish('filed', taking('filed')));
+    const body = '--b\r\ncontent-disposition: form-data; name="f"; filename="a.txt"\r\n\r\nthe bytes\r\n--b--\r\n';
+    const headers = { 'content-type': 'multipart/form-data; boundary=b' };
+    await server.ask('POST', '/hooks/filed', { body, headers });
+    const [delivery] = await deliveries(id);
+    const replayed = await server.ask('POST', `/api/webhooks/${id}/deliveries/${delivery.id}/replay`, { body: {} });
+    const { json } = await server.ask('GET', `/api/runs/${replayed.json.runId}/events`);
+    const [file] = json.events[0].data.input.inline.files;
+    const blob = await server.ask('GET', `/api/blobs/${file.sha256}?run=${replayed.json.runId}`);
+    expect([blob.status, blob.text]).toEqual([200, 'the bytes']);
+  });
+
   it('a webhook keeps its deliveries when its pipeline is published anew', async () => {
     const pipeline = await server.publish('kept', taking('kept'));
     await server.ask('POST', '/hooks/kept', { body: {} });

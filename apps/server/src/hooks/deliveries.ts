@@ -1,5 +1,6 @@
 import type { DeliveryRow, NewDelivery } from '@switchyard/journal';
 import type { Json } from '@switchyard/pipeline';
+import { z } from 'zod';
 import { ApiError, notFound } from '../http/api-error.ts';
 import type { Services } from '../services.ts';
 import { loadValue } from './answer.ts';
@@ -59,11 +60,14 @@ async function draftOf(hook: Hook, { database }: Services): Promise<Hook['revisi
 
 type Brought = { readonly input: Json; readonly blobs: Awaited<ReturnType<typeof hookInput>>['blobs'] };
 
-/** What a delivery brought: the input of its run, else its own body read anew. */
+/** What a delivery brought: the input of its run with its files, else its own body read anew. */
 async function inputOf(delivery: NewDelivery, { database }: Services): Promise<Brought> {
   if (delivery.runId !== null) {
     const [first] = await database.journal.events(delivery.runId, { after: 0, limit: 1 });
-    if (first?.kind === 'run.started') return { input: await loadValue(first.data.input, database), blobs: [] };
+    if (first?.kind === 'run.started') {
+      const input = await loadValue(first.data.input, database);
+      return { input, blobs: await blobsOf(delivery.runId, input, database) };
+    }
   }
   if (delivery.body === null && delivery.bodyBytes > 0)
     throw new ApiError(409, 'body_gone', 'The body of this delivery was not kept.', {
@@ -72,4 +76,23 @@ async function inputOf(delivery: NewDelivery, { database }: Services): Promise<B
   const raw = delivery.body ?? Buffer.alloc(0);
   const { input, blobs } = await hookInput({ ...delivery, raw });
   return { input: { ...input, files: [...input.files] }, blobs };
+}
+
+const ByHash = z.looseObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+const Named = z.looseObject({ files: z.array(ByHash).catch([]), body: ByHash.nullable().catch(null) });
+
+/** The files that an input names, carried over: only those that its run has, whatever else looks like a name. */
+async function blobsOf(runId: string, input: Json, { catalog }: Services['database']): Promise<Brought['blobs']> {
+  const named = Named.safeParse(input);
+  if (!named.success) return [];
+  const hashes = new Set(
+    [...named.data.files, ...(named.data.body ? [named.data.body] : [])].map(({ sha256 }) => sha256),
+  );
+  const found = await Promise.all(
+    [...hashes].map(async (sha256) => {
+      const blob = await catalog.runs.blob(runId, sha256);
+      return blob === null ? [] : [{ sha256, mediaType: blob.mediaType, bytes: blob.bytes }];
+    }),
+  );
+  return found.flat();
 }

@@ -61,6 +61,7 @@ export const hookRoutes = [
     scope: 'project',
     summary: 'Start a run of the pipeline that listens here; answered 2xx only once it stands in the journal',
     params: z.strictObject({ token: Token }),
+    readsItself: true,
     answer: z
       .json()
       .describe(

@@ -35,6 +35,8 @@ export type Route<P = unknown, Q = unknown, B = unknown> = {
   readonly body?: z.ZodType<B>;
   /** Takes any body as raw bytes, up to so many; without it and `body` a request's body is not read. */
   readonly rawBody?: number;
+  /** Takes any body, and reads it by itself. */
+  readonly readsItself?: true;
   /** Shape of the 2xx answer, for the OpenAPI document; null: none (204). Meta `contentType` where it is not JSON. */
   readonly answer: z.ZodType | null;
   /** 200 when absent. */
