@@ -19,8 +19,15 @@ import type { Timeline } from './timeline.ts';
  * over a network that loses, delays and tears.
  */
 
-/** What happens to one statement on its way. `refused`: it never arrives. `torn`: it is carried out and its answer is lost. */
-export type Fate = { readonly thereMs: number; readonly backMs: number; readonly end: 'answered' | 'refused' | 'torn' };
+/**
+ * What happens to one statement on its way. `refused`: it never arrives. `torn`: it is carried out and its answer is lost. `late`: the
+ * connection is lost, and it is carried out after all when it arrives: after `thereMs`, whatever has happened since.
+ */
+export type Fate = {
+  readonly thereMs: number;
+  readonly backMs: number;
+  readonly end: 'answered' | 'refused' | 'torn' | 'late';
+};
 
 type Hear = (channel: string, payload: string) => void;
 
@@ -41,6 +48,8 @@ export type ClientProcess = { readonly system: System; readonly onCrash: (() => 
 export type Wire = {
   /** Decides about one statement of one process. */
   fate: (process: Process, query: Query) => Fate;
+  /** Whether one listener does not hear one bell: what bells say is found out otherwise, a little later. */
+  readonly losesBell: () => boolean;
   /** Stands around the execution of each statement. */
   around: ((query: Query, run: () => readonly object[]) => readonly object[]) | null;
 };
@@ -65,6 +74,11 @@ export class MemoryServer implements Server<Process> {
     return new Promise((resolve, reject) => {
       const back = (answer: () => void): void => void process.enter(fate.backMs, answer);
       const torn = (): void => back(() => reject(tornConnection()));
+      if (fate.end === 'late') {
+        torn();
+        this.timeline.after(fate.thereMs, () => this.#carryOutLate(query, session));
+        return;
+      }
       this.timeline.after(fate.thereMs, () => {
         if (session.closed || fate.end === 'refused') return torn();
         try {
@@ -78,9 +92,18 @@ export class MemoryServer implements Server<Process> {
     });
   }
 
+  #carryOutLate(query: Query, session: Session): void {
+    try {
+      this.#carryOut(query, session);
+    } catch {
+      // there is nobody to be told
+    }
+  }
+
   #carryOut(query: Query, session: Session): readonly object[] {
     if (query.name === NOTIFY) {
-      for (const hear of this.#listening) hear(String(query.values[0]), String(query.values[1]));
+      for (const hear of this.#listening)
+        if (!this.wire.losesBell()) hear(String(query.values[0]), String(query.values[1]));
       return [];
     }
     const run = (): readonly object[] => execute(this.tables, query, session);

@@ -10,7 +10,7 @@ import { type PipelineDocument, parseDocument } from '@switchyard/pipeline';
  * plain  a branch with a dead arm, a join, a fan-out of three: a request that fails first and is tried again, a request that must
  *        not be repeated, the agent
  * loop   a loop over four items, two at once, whose body is a request and code, beside the agent
- * wait   an approval, then a request, a wait and a POST that meet in a join of all
+ * wait   an approval, then a request (one at a time in all runs), a wait and a POST that meet in a join of all
  * race   two branches of which the first to arrive goes on and the other is stopped
  * call   another pipeline is called and waited for
  */
@@ -97,7 +97,7 @@ const INNER: Readonly<Record<SectionKind, (i: number) => Section>> = {
   wait: (i) => ({
     nodes: [
       { id: `q${i}`, type: 'approval', config: { subject: `may section ${i} go on?` } },
-      request(`f${i}`, {}, '?fails=1'),
+      request(`f${i}`, { limit: { key: 'one at a time', max: 1 } }, '?fails=1'),
       post(`p${i}`),
       { id: `w${i}`, type: 'wait', config: { mode: 'duration', seconds: 0.3 } },
       { id: `y${i}`, type: 'join', config: { mode: 'all' } },

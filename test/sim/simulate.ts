@@ -25,6 +25,8 @@ export const STORM: Trouble = {
   outside: { slow: 0.002, model: 0.02 },
   torn: 0.002,
   refused: 0.002,
+  late: 0.004,
+  deaf: 0.7,
   slow: 0.002,
   skewMs: 600_000,
 };
@@ -40,7 +42,7 @@ export type Simulated = {
 };
 
 /** The pipeline of the simulations: 304 steps and more than 1,600 events a run. */
-const REFERENCE: Reference = { sections: SECTIONS, turns: 8, calls: 1 };
+const REFERENCE: Reference = { sections: SECTIONS, turns: 5, calls: 2 };
 
 let known: PipelineDocument | null = null;
 const documentOnce = (): PipelineDocument => {
@@ -105,7 +107,7 @@ function strikeAgain(world: World): void {
 function disturb(world: World, runId: string): void {
   const { chance, timeline, frontDatabase } = world;
   const refused = (): void => world.count('a person was refused');
-  if (chance.happens(0.05))
+  if (chance.happens(0.12))
     timeline.after(chance.between(0, 15_000), () => {
       world.count('cancel');
       void frontDatabase.control.cancel({ runId, by: 'simulation' }).catch(refused);

@@ -43,7 +43,15 @@ describe('the simulator', () => {
       'pause',
       'resume',
     ],
-    ...['lost job', 'doubled job', 'delayed job', 'commit unknown, applied', 'commit unknown, not applied'],
+    ...[
+      'lost job',
+      'doubled job',
+      'delayed job',
+      'commit unknown, applied',
+      'commit unknown, not applied',
+      'late statement',
+      'lost bell',
+    ],
     ...['slow turn', 'torn turn', 'empty turn', 'slow effect', 'two answers'],
   ])('had the fault: %s', (name) => {
     expect(report.fired[name]).toBeGreaterThan(0);

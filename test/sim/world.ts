@@ -4,7 +4,7 @@ import { type Dispatch, type RunningWorker, startWorker } from '@switchyard/runt
 import { resumeRun } from '../../apps/server/src/control/resume.ts';
 import type { Services } from '../../apps/server/src/services.ts';
 import { type Effect, nameOf, type Outside, portsOf } from './doubles.ts';
-import { type MemoryDatabase, MemoryServer, openMemoryDatabase, type Wire } from './memory-database.ts';
+import { type Fate, type MemoryDatabase, MemoryServer, openMemoryDatabase, type Wire } from './memory-database.ts';
 import { MemoryQueue, type QueueFaults } from './memory-dispatch.ts';
 import { Tables } from './memory-journal-rows.ts';
 import { EPOCH, Process } from './process.ts';
@@ -35,6 +35,8 @@ export type Trouble = {
   /** Of one statement. */
   readonly torn: number;
   readonly refused: number;
+  readonly late: number;
+  readonly deaf: number;
   readonly slow: number;
   readonly skewMs: number;
 };
@@ -45,6 +47,8 @@ export const CALM: Trouble = {
   outside: { slow: 0, model: 0 },
   torn: 0,
   refused: 0,
+  late: 0,
+  deaf: 0,
   slow: 0,
   skewMs: 0,
 };
@@ -97,7 +101,11 @@ export class World {
     tables.pipelines.set(PIPELINE, { publishedRevisionId: REVISION, listensError: false });
     tables.pipelines.set(CALLED.pipeline, { publishedRevisionId: CALLED.revision, listensError: false });
     const fired = (fault: string): void => this.count(fault);
-    this.wire = { fate: (process, query) => this.#fate(process, query.name), around: null };
+    this.wire = {
+      fate: (process, query) => this.#fate(process, query.name),
+      losesBell: () => this.#losesBell(),
+      around: null,
+    };
     this.server = new MemoryServer(this.timeline, tables, this.wire);
     this.queue = new MemoryQueue({
       ...{ timeline: this.timeline, chance: this.chance, fired },
@@ -118,10 +126,10 @@ export class World {
   }
 
   #fate(process: Process, name: string): ReturnType<Wire['fate']> {
-    const { torn, refused, slow } = this.#options.trouble;
+    const { torn, refused, late, slow } = this.#options.trouble;
     const { chance } = this;
     const calm = { thereMs: chance.between(0.1, 1), backMs: chance.between(0.1, 1) };
-    if (process === this.#front && name !== 'request_cancel') return { ...calm, end: 'answered' };
+    if (process === this.#front) return name === 'start_run' ? this.#fateOfStart(calm) : { ...calm, end: 'answered' };
     if (this.timeline.now < this.awayUntil) return { ...calm, end: 'refused' };
     const dice = chance.fraction();
     if (dice < torn) {
@@ -132,11 +140,28 @@ export class World {
       this.count('commit unknown, not applied');
       return { ...calm, end: 'refused' };
     }
-    if (dice < torn + refused + slow) {
+    if (dice < torn + refused + late && (name === 'append' || name === 'claim')) {
+      this.count('late statement');
+      return { thereMs: chance.between(5, 15_000), backMs: chance.between(0.1, 500), end: 'late' };
+    }
+    if (dice < torn + refused + late + slow) {
       this.count('slow store');
       return { thereMs: chance.between(50, 3_000), backMs: chance.between(0.1, 500), end: 'answered' };
     }
     return { ...calm, end: 'answered' };
+  }
+
+  /** A server asks again until it is answered, so most doubts are about starts. */
+  #fateOfStart(calm: Pick<Fate, 'thereMs' | 'backMs'>): Fate {
+    if (!this.chance.happens(20 * this.#options.trouble.torn)) return { ...calm, end: 'answered' };
+    this.count('start in doubt');
+    return { thereMs: calm.thereMs, backMs: this.chance.between(1, 2_000), end: 'torn' };
+  }
+
+  #losesBell(): boolean {
+    const lost = this.chance.happens(this.#options.trouble.deaf);
+    if (lost) this.count('lost bell');
+    return lost;
   }
 
   #process(name: string): Process {

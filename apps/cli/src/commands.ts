@@ -23,6 +23,7 @@ export type Setting = {
 export type Words = {
   readonly positional: readonly string[];
   readonly options: Readonly<Record<string, string | undefined>>;
+  readonly flags: Readonly<Record<string, boolean | undefined>>;
 };
 
 /** A command: how it is called, what it does in one line. `run` throws CliFailure. */
@@ -31,6 +32,8 @@ export type Command = {
   readonly usage: string;
   readonly help: string;
   readonly options?: readonly string[];
+  /** Options without a word after them. */
+  readonly flags?: readonly string[];
   readonly run: (setting: Setting, words: Words) => Promise<void>;
 };
 
@@ -75,8 +78,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'doctor',
-    usage: 'doctor',
+    usage: 'doctor [--json]',
     help: 'check connections, migrations and the invariants of the journal',
+    flags: ['json'],
     run: doctor,
   },
 ];
@@ -215,8 +219,22 @@ async function importPipeline({ config, system, say }: Setting, words: Words): P
   say(`${made.id}  ${made.slug}`);
 }
 
-async function doctor({ config, system, say }: Setting): Promise<void> {
+const MARKS = new Map<boolean | null, string>([
+  [true, 'ok  '],
+  [false, 'BAD '],
+  [null, '    '],
+]);
+
+async function doctor({ config, system, say }: Setting, words: Words): Promise<void> {
   const findings = await diagnose({ databaseUrl: databaseOf(config), url: config.url, root: config.root, system });
-  for (const { name, ok, note } of findings) say(`${ok ? 'ok  ' : 'BAD '} ${name}: ${note}`);
-  if (findings.some(({ ok }) => !ok)) throw new CliFailure(4, 'unhealthy', 'the doctor found problems');
+  if (words.flags.json === true) say(JSON.stringify({ findings }));
+  else
+    for (const { name, ok, note, remedy } of findings) {
+      say(`${MARKS.get(ok)} ${name.padEnd(10)} ${note}`);
+      if (remedy !== undefined) say(`     ${''.padEnd(10)} → ${remedy}`);
+    }
+  const bad = findings.filter(({ ok }) => ok === false);
+  if (bad.some(({ kind }) => kind === 'invariant'))
+    throw new CliFailure(1, 'broken_invariant', 'the journal breaks a promise', 'see docs/guides/doctor.md');
+  if (bad.length > 0) throw new CliFailure(4, 'unhealthy', 'the doctor found problems outside of the journal');
 }

@@ -1,9 +1,18 @@
 import { join } from 'node:path';
-import { checkInvariants, migrate } from '@switchyard/journal';
+import { checkInvariants, INVARIANTS, migrate } from '@switchyard/journal';
 import type { System } from './system.ts';
 
-/** One line of the doctor. */
-export type Finding = { readonly name: string; readonly ok: boolean; readonly note: string };
+/**
+ * One line of the doctor. `kind`: a connection or version, or a promise of the journal. `ok` null: rows cannot show it, `note` says
+ * what does. `remedy`: what to do about it.
+ */
+export type Finding = {
+  readonly name: string;
+  readonly kind: 'installation' | 'invariant';
+  readonly ok: boolean | null;
+  readonly note: string;
+  readonly remedy?: string | undefined;
+};
 
 /** What the doctor looks at. */
 export type Patient = {
@@ -21,22 +30,31 @@ export async function diagnose(patient: Patient): Promise<readonly Finding[]> {
   const findings = [await look('server', () => askServer(patient))];
   findings.push(await look('migrations', () => askMigrations(patient)));
   if (!findings.at(-1)?.ok) return findings; // without tables there is no journal to look at
+  return [...findings, ...(await askJournal(patient))];
+}
+
+async function askJournal({ databaseUrl }: Patient): Promise<readonly Finding[]> {
   try {
-    for (const { id, promise, broken, runs } of await checkInvariants(patient.databaseUrl)) {
-      const note = broken.length === 0 ? `${promise} (${runs} runs)` : `broken by ${broken.join(', ')}: ${promise}`;
-      findings.push({ name: id, ok: broken.length === 0, note });
-    }
+    const seen = new Map((await checkInvariants(databaseUrl)).map((finding) => [finding.id, finding]));
+    return INVARIANTS.map(({ id, promise, proof, remedy }): Finding => {
+      const finding = seen.get(id);
+      if (finding === undefined)
+        return { name: id, kind: 'invariant', ok: null, note: `${promise}; shown by ${proof ?? 'its tests'}` };
+      const { broken, runs } = finding;
+      const sound = broken.length === 0;
+      const note = sound ? `${promise} (${runs} runs)` : `broken by run ${broken.join(', ')}: ${promise}`;
+      return { name: id, kind: 'invariant', ok: sound, note, ...(sound ? {} : { remedy }) };
+    });
   } catch (error) {
-    findings.push({ name: 'journal', ok: false, note: messageOf(error) });
+    return [{ name: 'journal', kind: 'installation', ok: false, note: messageOf(error) }];
   }
-  return findings;
 }
 
 async function look(name: string, question: () => Promise<string>): Promise<Finding> {
   try {
-    return { name, ok: true, note: await question() };
+    return { name, kind: 'installation', ok: true, note: await question() };
   } catch (error) {
-    return { name, ok: false, note: messageOf(error) };
+    return { name, kind: 'installation', ok: false, note: messageOf(error) };
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Why a command ends with a status other than 0. Exit statuses: 1 the command failed, 2 it was called wrongly, 3 the product or
- * the database cannot be reached, 4 the doctor found damage.
+ * the database cannot be reached, 4 the doctor found problems outside of the journal.
  */
 export class CliFailure extends Error {
   readonly code: string;

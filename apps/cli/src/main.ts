@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { JournalError } from '@switchyard/journal';
-import { COMMANDS, type Command } from './commands.ts';
+import { COMMANDS, type Command, type Words } from './commands.ts';
 import { readConfig } from './config.ts';
 import { CliFailure } from './failure.ts';
 import { realSystem } from './system.ts';
@@ -17,25 +17,29 @@ function help(): string {
     '',
     'Commands find the product through the data folder (SWITCHYARD_DATA, default .switchyard) or SWITCHYARD_PUBLIC_URL, and the',
     'database through the data folder or DATABASE_URL. Results go to stdout, progress to stderr.',
-    'Exit status: 0 done · 1 failed · 2 called wrongly · 3 not reachable · 4 the doctor found problems',
+    'Exit status: 0 done · 1 failed · 2 called wrongly · 3 not reachable · 4 the doctor found problems outside of the journal',
   ].join('\n');
 }
 
 async function runCommand(command: Command, args: readonly string[]): Promise<void> {
-  const options = Object.fromEntries((command.options ?? []).map((name) => [name, { type: 'string' as const }]));
-  const words = parseWords(args, options);
   await command.run(
     { config: readConfig(process.env), system: realSystem, environment: process.env, say, note },
-    words,
+    parseWords(args, command),
   );
 }
 
-function parseWords(args: readonly string[], options: Record<string, { readonly type: 'string' }>) {
+function parseWords(args: readonly string[], { options = [], flags = [] }: Command): Words {
+  const known = Object.fromEntries([
+    ...options.map((name) => [name, { type: 'string' as const }]),
+    ...flags.map((name) => [name, { type: 'boolean' as const }]),
+  ]);
   try {
-    const { positionals, values } = parseArgs({ args: [...args], options, allowPositionals: true });
+    const { positionals, values } = parseArgs({ args: [...args], options: known, allowPositionals: true });
+    const given = Object.entries(values);
     return {
       positional: positionals,
-      options: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)])),
+      options: Object.fromEntries(given.map(([name, value]) => [name, String(value)])),
+      flags: Object.fromEntries(given.map(([name, value]) => [name, value === true])),
     };
   } catch (error) {
     throw new CliFailure(2, 'usage', error instanceof Error ? error.message : String(error));
