@@ -1,4 +1,4 @@
-import type { Violation } from '@switchyard/journal';
+import { armBuggify, type Violation } from '@switchyard/journal';
 import type { PipelineDocument } from '@switchyard/pipeline';
 import { checkWorld } from './check-world.ts';
 import { isOver } from './memory-journal-rows.ts';
@@ -30,6 +30,9 @@ export const STORM: Trouble = {
   slow: 0.002,
   skewMs: 600_000,
 };
+
+/** How often a rare thing happens where the code asks `buggify`. */
+const BUGGIFY = 0.02;
 
 /** What one seed showed. */
 export type Simulated = {
@@ -146,6 +149,11 @@ export async function simulate(seed: number, runs: number, before?: (world: Worl
   const document = documentOnce();
   const world = new World({ seed, document, trouble: STORM });
   before?.(world);
+  armBuggify((name) => {
+    const happens = world.chance.happens(BUGGIFY);
+    if (happens) world.count(`buggify ${name}`);
+    return happens;
+  });
   const ids = Array.from({ length: runs }, (_, k) => runIdOf(seed, k));
   for (let i = 0; i < WORKERS; i++) world.startWorker(CONCURRENCY);
   for (const runId of ids) {
@@ -158,6 +166,7 @@ export async function simulate(seed: number, runs: number, before?: (world: Worl
     [...world.server.tables.runs.values()].every(({ row }) => isOver(row.state));
   answer(world, over);
   await runUntil(world.timeline, over, LIMIT_MS);
+  armBuggify(null);
   const { tables } = world.server;
   const ends: Record<string, number> = {};
   let events = 0;

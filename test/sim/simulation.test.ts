@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path/posix';
 import { fileURLToPath } from 'node:url';
+import { BUGGIFY_POINTS } from '@switchyard/journal';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readSources } from '../gates/source.ts';
 import { runSuite, type SuiteReport } from './suite.ts';
@@ -51,6 +52,7 @@ describe('the simulator', () => {
       'commit unknown, not applied',
       'late statement',
       'lost bell',
+      ...BUGGIFY_POINTS.map((name) => `buggify ${name}`),
     ],
     ...['slow turn', 'torn turn', 'empty turn', 'slow effect', 'two answers'],
   ])('had the fault: %s', (name) => {

@@ -60,3 +60,19 @@ export function crashPoint(name: CrashPointName, scene: CrashScene): void {
   );
   process.kill(process.pid, 'SIGKILL');
 }
+
+/** Every place where a simulation may make rare but right behaviour common. */
+export const BUGGIFY_POINTS = ['run-cache.forget', 'settle.no-successor'] as const;
+
+/** One of BUGGIFY_POINTS. */
+export type BuggifyName = (typeof BUGGIFY_POINTS)[number];
+
+let decide: ((name: BuggifyName) => boolean) | null = null;
+
+/** Lets a simulation decide what `buggify` answers. Null disarms. */
+export function armBuggify(decider: ((name: BuggifyName) => boolean) | null): void {
+  decide = decider;
+}
+
+/** Whether the rare thing shall happen here now; false unless a simulation is armed. What it guards must be right either way. */
+export const buggify = (name: BuggifyName): boolean => decide?.(name) === true;

@@ -54,8 +54,8 @@ export type {
   StepRowState,
   WorkerSession,
 } from './contract.ts';
-export type { CrashPointName, CrashScene } from './crash-point.ts';
-export { armCrashPoint, CRASH_POINTS, crashPoint } from './crash-point.ts';
+export type { BuggifyName, CrashPointName, CrashScene } from './crash-point.ts';
+export { armBuggify, armCrashPoint, BUGGIFY_POINTS, buggify, CRASH_POINTS, crashPoint } from './crash-point.ts';
 export { openDatabase } from './database.ts';
 export type {
   Alarm,

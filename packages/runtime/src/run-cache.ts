@@ -1,4 +1,4 @@
-import type { Catalog, Journal } from '@switchyard/journal';
+import { buggify, type Catalog, type Journal } from '@switchyard/journal';
 import {
   compileGraph,
   emptyRun,
@@ -121,6 +121,7 @@ export class RunCache {
 
   /** The run, read from the journal the first time. Null: there is no such run, or a newer worker must do it. */
   async open(runId: string): Promise<CachedRun | null> {
+    if (buggify('run-cache.forget')) this.forget(runId);
     const known = this.#runs.get(runId) ?? this.#read(runId);
     this.#runs.delete(runId);
     this.#runs.set(runId, known);

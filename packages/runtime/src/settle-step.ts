@@ -1,12 +1,13 @@
 import type { Clock } from '@switchyard/agent';
-import type {
-  AppendAnswer,
-  AppendRequest,
-  Journal,
-  LiveStep,
-  StartRunRequest,
-  StepHint,
-  StepRowState,
+import {
+  type AppendAnswer,
+  type AppendRequest,
+  buggify,
+  type Journal,
+  type LiveStep,
+  type StartRunRequest,
+  type StepHint,
+  type StepRowState,
 } from '@switchyard/journal';
 import type { NewEvent, RunState } from '@switchyard/pipeline';
 import { planAppend } from './advance-run.ts';
@@ -182,7 +183,7 @@ function planFrom({ run, key, own, at, live }: PlanFrom, parts: SettlingParts): 
       values: parts.values,
       journal: parts.journal,
       runId: run.runId,
-      fastPath: parts.fastPath(),
+      fastPath: parts.fastPath() && !buggify('settle.no-successor'),
       worker: parts.worker(),
       at,
       ...(live ? { live } : {}),
