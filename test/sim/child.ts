@@ -10,9 +10,12 @@ async function perform(job: Job): Promise<Outcome> {
     const { points, repeated, fired, violations } = await tryPoints(job.from, job.to);
     return { seed: job.from, counts: { points, repeated }, fired, violations };
   }
-  const { seed, runs, events, fired, ends, violations } = await simulate(job.seed, job.runs);
+  const { seed, runs, events, fired, ends, violations } = await simulate(job.seed, job.runs, undefined, job.cancels);
   return { seed, counts: { runs, events, ...ends }, fired, violations };
 }
+
+// a planted defect may leave a promise alone; what it does to the journal is what counts
+process.on('unhandledRejection', () => {});
 
 process.on('message', (job: Job) => {
   perform(job).then(

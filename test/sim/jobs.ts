@@ -2,7 +2,7 @@ import type { Violation } from '@switchyard/journal';
 
 /** A share of the work, small enough that two children end at about the same time. */
 export type Job =
-  | { readonly kind: 'simulate'; readonly seed: number; readonly runs: number }
+  | { readonly kind: 'simulate'; readonly seed: number; readonly runs: number; readonly cancels?: number | undefined }
   | { readonly kind: 'count' }
   | { readonly kind: 'points'; readonly from: number; readonly to: number };
 

@@ -8,6 +8,8 @@ export type Mutant = {
   readonly breaks: readonly InvariantId[];
   /** Worlds it may survive, where the moment is rare. */
   readonly worlds?: number;
+  /** Share of the runs that are cancelled; as usual when absent. */
+  readonly cancels?: number;
 };
 
 type Change = readonly [find: string, replace: string];
@@ -80,6 +82,7 @@ const IN_THE_JOURNAL: readonly Mutant[] = [
       ['I15'],
     ),
     worlds: 60,
+    cancels: 0.9,
   },
   mutant(
     'a retry is not counted',

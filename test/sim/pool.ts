@@ -41,7 +41,7 @@ export async function performAll(
         if (enough(outcome)) left.length = 0;
       }
     } finally {
-      child.disconnect();
+      if (child.connected) child.disconnect();
     }
   };
   await Promise.all(Array.from({ length: CHILDREN }, work));

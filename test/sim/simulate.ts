@@ -106,11 +106,14 @@ function strikeAgain(world: World): void {
   });
 }
 
+/** Share of the runs that somebody cancels. */
+const CANCELS = 0.12;
+
 /** People cancel and pause some runs. */
-function disturb(world: World, runId: string): void {
+function disturb(world: World, runId: string, cancels: number): void {
   const { chance, timeline, frontDatabase } = world;
   const refused = (): void => world.count('a person was refused');
-  if (chance.happens(0.12))
+  if (chance.happens(cancels))
     timeline.after(chance.between(0, 15_000), () => {
       world.count('cancel');
       void frontDatabase.control.cancel({ runId, by: 'simulation' }).catch(refused);
@@ -145,7 +148,12 @@ function answer(world: World, over: () => boolean): void {
 const BUG = /TypeError|ReferenceError|RangeError|invalid_request|live_steps|step_exists/;
 
 /** Plays one seed to its end. `before`: a look at the world before it begins. */
-export async function simulate(seed: number, runs: number, before?: (world: World) => void): Promise<Simulated> {
+export async function simulate(
+  seed: number,
+  runs: number,
+  before?: (world: World) => void,
+  cancels = CANCELS,
+): Promise<Simulated> {
   const document = documentOnce();
   const world = new World({ seed, document, trouble: STORM });
   before?.(world);
@@ -158,7 +166,7 @@ export async function simulate(seed: number, runs: number, before?: (world: Worl
   for (let i = 0; i < WORKERS; i++) world.startWorker(CONCURRENCY);
   for (const runId of ids) {
     world.timeline.after(world.chance.between(0, 2_000), () => void world.startRun(runId));
-    disturb(world, runId);
+    disturb(world, runId, cancels);
   }
   strikeAgain(world);
   const over = (): boolean =>

@@ -4,7 +4,7 @@ import { MUTANTS, type Mutant } from './mutants.ts';
 import { performAll } from './pool.ts';
 
 /** Worlds a mutant may survive before it counts as not seen. */
-const WORLDS = 14;
+const WORLDS = 24;
 const RUNS_A_WORLD = 2;
 
 /** How a mutant fared. `by`: the invariants it broke; `what`: the first thing that was seen. */
@@ -16,9 +16,12 @@ export type Caught = {
 };
 
 /** Plants a defect and simulates until it shows. */
-async function tryMutant({ name, patches, breaks, worlds = WORLDS }: Mutant, place: number): Promise<Caught> {
+async function tryMutant({ name, patches, breaks, worlds = WORLDS, cancels }: Mutant, place: number): Promise<Caught> {
   const bundle = await bundleSimulator(`mutant-${place}`, patches);
-  const jobs = Array.from({ length: worlds }, (_, i): Job => ({ kind: 'simulate', seed: 1 + i, runs: RUNS_A_WORLD }));
+  const jobs = Array.from(
+    { length: worlds },
+    (_, i): Job => ({ kind: 'simulate', seed: 1 + i, runs: RUNS_A_WORLD, cancels }),
+  );
   const shows = ({ violations }: { readonly violations: readonly { readonly id: string }[] }): boolean =>
     violations.some(({ id }) => breaks.some((one) => one === id));
   const seen = (await performAll(bundle, jobs, shows)).flatMap(({ violations }) => violations);

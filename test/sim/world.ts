@@ -153,7 +153,7 @@ export class World {
 
   /** A server asks again until it is answered, so most doubts are about starts. */
   #fateOfStart(calm: Pick<Fate, 'thereMs' | 'backMs'>): Fate {
-    if (!this.chance.happens(20 * this.#options.trouble.torn)) return { ...calm, end: 'answered' };
+    if (!this.chance.happens(60 * this.#options.trouble.torn)) return { ...calm, end: 'answered' };
     this.count('start in doubt');
     return { thereMs: calm.thereMs, backMs: this.chance.between(1, 2_000), end: 'torn' };
   }
