@@ -1,6 +1,7 @@
 import type { EventBody } from '@switchyard/pipeline';
 import type { Bell } from './bell.ts';
 import type { RunRowState, StepHint } from './contract.ts';
+import { crashPoint } from './crash-point.ts';
 import type { Alarm, CancelAnswer, PauseAnswer, RunControl, RunRows } from './database-contract.ts';
 import { wakeValues } from './encode.ts';
 import { readEvents } from './read-events.ts';
@@ -58,16 +59,22 @@ export async function cancelRun(
   { send, bell }: { readonly send: Sender['send']; readonly bell: Bell },
   { runId, by, reason }: { readonly runId: string; readonly by: string; readonly reason?: string | undefined },
 ): Promise<CancelAnswer> {
+  const kinds = ['run.cancel_requested'];
+  crashPoint('control.before', { runId, kinds });
   const [row] = await send<CancelRow>(CANCEL, [runId, by, reason ?? null]);
   if (row === undefined || row.outcome === 'unknown') return { outcome: 'unknown' };
+  crashPoint('control.after', { runId, kinds, seq: row.run_seq });
   bell.moved(runId, row.run_seq);
   if (row.hints !== null) bell.handOver(row.hints);
   return { outcome: row.outcome, state: row.state };
 }
 
 async function pauseRun({ sender, bell }: Parts, runId: string, by: string): Promise<PauseAnswer> {
+  const kinds = ['run.paused'];
+  crashPoint('control.before', { runId, kinds });
   const [row] = await sender.send<Asked<PauseAnswer['outcome']>>(PAUSE, [runId, by]);
   if (row === undefined || row.outcome === 'unknown') return { outcome: 'unknown' };
+  crashPoint('control.after', { runId, kinds, seq: row.run_seq });
   bell.moved(runId, row.run_seq);
   return { outcome: row.outcome, state: row.state };
 }
@@ -104,13 +111,16 @@ export function createControl(parts: Parts): RunControl {
     rows: async (runId) => (await sender.send<RunRows>(ROWS, [runId]))[0] ?? null,
     wake: async ({ runId, stepKey, epoch, event, blobs }) => {
       const events: readonly EventBody[] = 'kind' in event ? [event] : event;
+      const kinds = events.map(({ kind }) => kind);
       const values = [runId, stepKey, epoch, ...wakeValues(stepKey, events, blobs)];
+      crashPoint('control.before', { runId, kinds });
       let repeated = false;
       const [row] = await sender.send<WakeRow>(WAKE, values, () => {
         repeated = true;
       });
       if (row?.new_epoch == null && !(repeated && (await answers(sender, { runId, stepKey, epoch }, events))))
         return 'not_waiting';
+      crashPoint('control.after', { runId, kinds });
       if (row?.run_seq != null) bell.moved(runId, row.run_seq);
       bell.due([{ runId, stepKey, epoch: epoch + 1 }]);
       return 'woken';

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { armCrashPoint, CRASH_POINTS } from './crash-point.ts';
@@ -34,6 +35,15 @@ describe('crash points', () => {
       seq: 6,
       kinds: ['note', 'tool.started'],
     });
+  });
+
+  it('kill the process that is named instead, once', async () => {
+    const victim = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    const gone = once(victim, 'exit');
+    const passes = `for (const seq of [1, 2]) crashPoint('append.after', { runId: '${RUN}', seq });`;
+    const { signal, alive, said } = child(`append.after!${victim.pid}`, passes);
+    expect([signal, alive, said.split('\n').length]).toEqual([null, true, 1]);
+    expect((await gone)[1]).toBe('SIGKILL');
   });
 
   it('do nothing elsewhere', () => {

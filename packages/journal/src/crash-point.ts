@@ -9,6 +9,8 @@ export const CRASH_POINTS = [
   'append.before',
   'append.after',
   'ring.before',
+  'control.before',
+  'control.after',
   'tool.before-effect',
   'tool.after-effect',
   'turn.in-stream',
@@ -25,6 +27,7 @@ type Armed = {
   readonly kind: string | null;
   readonly hit: number;
   readonly runId: string | null;
+  readonly victim: number | null;
 };
 
 let armed: Armed | null = null;
@@ -33,21 +36,23 @@ let hits = 0;
 const isName = (name: string): name is CrashPointName => (CRASH_POINTS as readonly string[]).includes(name);
 
 /**
- * Arms one crash: `name[:event kind][#k-th hit][@run id]`, such as `append.after:tool.started#5`. Null disarms. Throws on a
- * spec that names no crash point: a test that kills nothing must not pass.
+ * Arms one crash: `name[:event kind][#k-th hit][@run id][!process id]`, such as `append.after:tool.started#5`; with a process id
+ * that process is killed and this one goes on. Null disarms. Throws on a spec that names no crash point: a test that kills
+ * nothing must not pass.
  */
 export function armCrashPoint(spec: string | null): void {
   armed = null;
   hits = 0;
   if (spec === null) return;
-  const match = /^([a-z.-]+)(?::([a-z_.]+))?(?:#(\d+))?(?:@([0-9a-f-]{36}))?$/.exec(spec);
+  const match = /^([a-z.-]+)(?::([a-z_.]+))?(?:#(\d+))?(?:@([0-9a-f-]{36}))?(?:!(\d+))?$/.exec(spec);
   const name = match?.[1] ?? '';
   if (match === null || !isName(name))
     throw new Error(`no crash point '${spec}'; there are ${CRASH_POINTS.join(', ')}`);
-  armed = { name, kind: match[2] ?? null, hit: Number(match[3] ?? 1), runId: match[4] ?? null };
+  const victim = match[5] === undefined ? null : Number(match[5]);
+  armed = { name, kind: match[2] ?? null, hit: Number(match[3] ?? 1), runId: match[4] ?? null, victim };
 }
 
-/** Does nothing, unless armed for this place: then one JSON line on stderr, and SIGKILL to this very process. */
+/** Does nothing, unless armed for this place: then one JSON line on stderr, and SIGKILL to this very process or the armed one. */
 export function crashPoint(name: CrashPointName, scene: CrashScene): void {
   if (armed === null || armed.name !== name) return;
   if (armed.runId !== null && armed.runId !== scene.runId) return;
@@ -58,7 +63,9 @@ export function crashPoint(name: CrashPointName, scene: CrashScene): void {
     2,
     `${JSON.stringify({ crash: name, hit: hits, runId: scene.runId, seq: scene.seq ?? null, kinds: scene.kinds ?? [] })}\n`,
   );
-  process.kill(process.pid, 'SIGKILL');
+  const victim = armed.victim ?? process.pid;
+  armed = null;
+  process.kill(victim, 'SIGKILL');
 }
 
 /** Every place where a simulation may make rare but right behaviour common. */

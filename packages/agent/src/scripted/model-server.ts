@@ -153,8 +153,8 @@ async function answerChat(model: ScriptedModel, body: SeenRequest, response: Ser
   await stream(response, body, reply);
 }
 
-/** Starts a server that answers by `script`. */
-export async function startScriptedModel(script: Script): Promise<ScriptedModel> {
+/** Starts a server that answers by `script`; on any free port where none is named. */
+export async function startScriptedModel(script: Script, port = 0): Promise<ScriptedModel> {
   const server = createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
@@ -170,7 +170,7 @@ export async function startScriptedModel(script: Script): Promise<ScriptedModel>
       await answerChat(model, body, response);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const address = server.address();
   if (typeof address !== 'object' || address === null) throw new Error('no port');
   const model: ScriptedModel = {
