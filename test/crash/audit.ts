@@ -5,7 +5,8 @@ import type { Ground, Struck } from './ground.ts';
 
 /*
  * What must hold after any kill: the journal's own promises; each run ended as its script may; and at the sink, what is
- * recorded was never asked again, what may be repeated came at most once more per kill, and what may not came once at most.
+ * recorded was never asked again, what may be repeated came at most once per claim of its step, and what may not came once at
+ * most.
  */
 
 /** All violations, one line each; and the kinds of events that occurred. */
@@ -41,7 +42,7 @@ function problemsOf(run: Struck, events: readonly JournalEvent[], hits: readonly
     const at = recorded.get(path.replace(`/${run.token}`, ''));
     const late = own.filter((hit) => at !== undefined && hit.at > at);
     if (late.length > 0) problems.push(problem(`${path} was asked again after its result was recorded`));
-    const most = mostOf(path, own, run.kills);
+    const most = mostOf(path.replace(`/${run.token}`, ''), own, events);
     if (own.length > most) problems.push(problem(`${path} was asked ${own.length} times, at most ${most} may be`));
   }
   return problems;
@@ -52,10 +53,12 @@ function endOf(events: readonly JournalEvent[]): string {
   return last?.kind === 'run.failed' ? last.data.failure.code : (last?.kind ?? 'nothing');
 }
 
-/** A POST may not be repeated in silence; `flaky` has a refusal of its own. */
-function mostOf(path: string, hits: readonly Hit[], kills: number): number {
+/** A POST may not be repeated in silence; anything else may be asked once by each claim of its step, and a claim more takes a death or a retry. */
+function mostOf(address: string, hits: readonly Hit[], events: readonly JournalEvent[]): number {
   if (hits[0]?.method === 'POST') return 1;
-  return 1 + kills + (path.startsWith('/flaky/') ? 1 : 0);
+  const isOwn = (stepKey: string | null): boolean =>
+    address.startsWith('/page/') ? stepKey === 'work' : addressOf(stepKey ?? '') === address;
+  return events.filter((event) => event.kind === 'step.started' && isOwn(event.stepKey)).length;
 }
 
 /** By address without the token: when its result was committed, ms since 1970 by the same machine's clock. */

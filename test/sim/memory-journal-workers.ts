@@ -67,6 +67,9 @@ function bury(tables: Tables, id: number): void {
     if (worker.freeSince > tables.now() - 250) return;
   }
   tables.workers.set(id, { ...worker, deadAt: tables.now() });
+  // bells that were in its hands ring again
+  for (const step of [...tables.liveSteps()])
+    if (step.dueAt !== null && step.owner === null && step.rungAt !== null) tables.setStep(step, { rungAt: null });
 }
 
 type Swept = { readonly runId: string; readonly stepKey: string | null; readonly epoch: number | null };

@@ -114,6 +114,15 @@ describe('worker session', () => {
     expect(await sweepUntil(alive, runId)).toEqual({ runId, stepKey: 'a', epoch: 2 });
   });
 
+  it('rings again at once for what was rung when a worker died: it may have had the bell in its hands', async () => {
+    const [dead, alive] = [await register(), await register()];
+    const runId = await startRun(bench, ['a']);
+    expect(await sweepUntil(dead, runId)).toEqual({ runId, stepKey: 'a', epoch: 0 });
+    expect(await alive.sweep()).toEqual([]);
+    await bench.test.sql('update worker set alive_until = clock_timestamp() where id = $1', [dead.id]);
+    expect(await alive.sweep()).toEqual([{ runId, stepKey: 'a', epoch: 0 }]);
+  });
+
   it('rings for what is due and was not claimed, and not again at once', async () => {
     const worker = await register();
     const runId = await startRun(bench, ['a']);
