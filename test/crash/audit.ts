@@ -20,8 +20,11 @@ export async function audit(ground: Ground, runs: readonly Struck[]): Promise<Au
     violations.push(...broken.map((run) => `${id} ${promise}: run ${run}`));
   for (const run of runs) {
     const events = await ground.database.journal.events(run.runId, { after: 0 });
-    for (const event of events) kinds.add(event.kind);
-    violations.push(...problemsOf(run, events, ground.sink.of(run.token)));
+    const called = await ground.parts.sql<{ id: string }>('select id from run where parent_run = $1', [run.runId]);
+    const below = await Promise.all(called.map(({ id }) => ground.database.journal.events(id, { after: 0 })));
+    const all = [...below.flat(), ...events];
+    for (const event of all) kinds.add(event.kind);
+    violations.push(...problemsOf(run, all, ground.sink.of(run.token)));
   }
   const started = await ground.parts.sql<{ runs: number }>(
     "select count(*)::int as runs from run where trigger_kind = 'manual'",
