@@ -6,12 +6,14 @@ import {
   foldRun,
   isOver,
   type JournalEvent,
+  type LoopState,
   type RunState,
   type StepState,
 } from '@switchyard/pipeline';
 import { useEffect, useState } from 'react';
 import { createStore, type StoreApi, useStore } from 'zustand';
 import { run as fetchRun, type RunDetail, runEvents } from '../api/resources.ts';
+import { stepsByNode } from '../runs/iterations.ts';
 import { take } from './cursor.ts';
 import { clearStatuses, type NodeStatus, showStatuses } from './run-store.ts';
 import { followRun } from './stream.ts';
@@ -152,7 +154,9 @@ function statusesOf(events: readonly JournalEvent[], run: RunState): ReadonlyMap
     const step = stepKey === null ? undefined : run.steps.get(stepKey);
     if (step !== undefined) changed.set(step.node, statusOf(step));
   }
-  if (isOver(run)) for (const [, step] of run.steps) changed.set(step.node, statusOf(step));
+  if (isOver(run))
+    for (const steps of stepsByNode(run).values())
+      for (const step of steps.slice(-1)) changed.set(step.node, statusOf(step));
   return changed;
 }
 
@@ -164,6 +168,7 @@ export function statusOf(step: StepState): NodeStatus {
 
 function noteOf(step: StepState): string | null {
   if (step.state === 'waiting') return step.waitsFor?.reason ?? null;
+  if (step.loop !== null) return loopProgress(step.loop);
   const { agent } = step;
   if (agent === null) return step.attempt > 1 ? `attempt ${step.attempt}` : null;
   const running = agent.lastCalls.find((call) => call.state === 'running');
@@ -171,6 +176,10 @@ function noteOf(step: StepState): string | null {
   const words = running === undefined ? `turn ${turns}` : `turn ${turns} · ${running.name}`;
   return step.state === 'running' ? words : `${agent.turns} turn${agent.turns === 1 ? '' : 's'}`;
 }
+
+/** How far a loop is, in words. */
+export const loopProgress = ({ finished, count, failed }: LoopState): string =>
+  `${finished} of ${count}${failed === 0 ? '' : ` · ${failed} failed`}`;
 
 /** Follows a run as long as the component is drawn. Null while there is nothing to follow. */
 export function useRunFeed(runId: string | null): RunFeed | null {

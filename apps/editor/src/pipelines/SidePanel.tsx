@@ -65,7 +65,7 @@ function ShownRun({
     <StepPanel
       key={node.id}
       feed={feed}
-      stepKey={node.id}
+      chosen={node.id}
       title={titleOf(node, bench.catalogue)}
       onBack={() => select(null)}
     />

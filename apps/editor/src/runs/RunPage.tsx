@@ -1,4 +1,4 @@
-import { isOver, type PipelineDocument } from '@switchyard/pipeline';
+import { isOver, nodeOfStep, type PipelineDocument } from '@switchyard/pipeline';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { type Edge, type ReactFlowInstance, ReactFlowProvider } from '@xyflow/react';
@@ -16,6 +16,7 @@ import { CopyButton } from '../ui/CopyButton.tsx';
 import { Skeleton, Trouble } from '../ui/Empty.tsx';
 import { StateMark } from '../ui/StateMark.tsx';
 import { between, duration } from './duration.ts';
+import { keyShown } from './iterations.ts';
 import { RunControls } from './RunControls.tsx';
 import { RunOutcome } from './RunSummaryPanel.tsx';
 import css from './runs.module.css';
@@ -41,6 +42,7 @@ function ShownRun({ feed, catalogue }: { readonly feed: RunFeed; readonly catalo
   const detail = useFeed(feed, (state) => state.detail);
   const error = useFeed(feed, (state) => state.error);
   const { step, tab, turn } = useSearch({ from: '/runs/$rid' });
+  const shownKey = useFeed(feed, ({ run }) => (step === undefined ? null : keyShown(run, step)));
   const navigate = useNavigate({ from: '/runs/$rid' });
   const surroundings = useMemo(
     () => ({ catalogue, readOnly: true, insertOn: () => undefined, writeNote: () => undefined }),
@@ -49,18 +51,18 @@ function ShownRun({ feed, catalogue }: { readonly feed: RunFeed; readonly catalo
   if (error !== null) return <Trouble error={error} />;
   if (detail === null) return <Skeleton />;
   const { document } = detail.revision;
-  const node = document.nodes.find((other) => other.id === step);
+  const node = document.nodes.find((other) => step !== undefined && other.id === nodeOfStep(step));
   const choose = (id: string | null): void => void navigate({ search: id === null ? {} : { step: id } });
   const chooseTab = (next: StepTab): void => void navigate({ search: (old) => ({ ...old, tab: next }), replace: true });
   return (
     <div className={css.page}>
-      <RunHeader feed={feed} step={step ?? null} />
+      <RunHeader feed={feed} step={shownKey} />
       <div className={css.columns}>
         <div className={css.left}>
           <div className={css.miniCanvas}>
             <CanvasContext value={surroundings}>
               <ReactFlowProvider>
-                <RunCanvas document={document} catalogue={catalogue} selected={step ?? null} onStep={choose} />
+                <RunCanvas document={document} catalogue={catalogue} selected={node?.id ?? null} onStep={choose} />
               </ReactFlowProvider>
             </CanvasContext>
           </div>
@@ -76,9 +78,9 @@ function ShownRun({ feed, catalogue }: { readonly feed: RunFeed; readonly catalo
             </>
           ) : (
             <StepPanel
-              key={node.id}
+              key={step}
               feed={feed}
-              stepKey={node.id}
+              chosen={step ?? node.id}
               title={titleOf(node, catalogue)}
               tab={tab}
               turn={turn}

@@ -2,12 +2,14 @@ import { nodeOfStep, type StepState } from '@switchyard/pipeline';
 import { useQuery } from '@tanstack/react-query';
 import { ChevronLeft, Link as LinkIcon } from 'lucide-react';
 import { useState } from 'react';
-import { type RunFeed, statusOf, useFeed } from '../live/run-feed.ts';
+import { loopProgress, type RunFeed, statusOf, useFeed } from '../live/run-feed.ts';
 import { later } from '../system.ts';
 import { IconButton } from '../ui/Button.tsx';
 import { StateMark } from '../ui/StateMark.tsx';
 import { between, duration } from './duration.ts';
 import { FailureView } from './FailureView.tsx';
+import { IterationPicker } from './IterationPicker.tsx';
+import { keyShown } from './iterations.ts';
 import { JsonView } from './JsonView.tsx';
 import css from './runs.module.css';
 import { StoredValueView } from './StoredValueView.tsx';
@@ -22,7 +24,8 @@ const WORDS: Readonly<Record<StepTab, string>> = { turns: 'Turns', output: 'Outp
 
 type Props = {
   readonly feed: RunFeed;
-  readonly stepKey: string;
+  /** A node's id, which of a node in a loop means its newest iteration, or a whole key. Give the component a key of it. */
+  readonly chosen: string;
   readonly title: string;
   readonly tab?: StepTab | undefined;
   readonly turn?: number | undefined;
@@ -31,7 +34,9 @@ type Props = {
 };
 
 /** What one step got, did and gave. */
-export function StepPanel({ feed, stepKey, title, tab, turn, onTab, onBack }: Props) {
+export function StepPanel({ feed, chosen: asked, title, tab, turn, onTab, onBack }: Props) {
+  const [picked, setPicked] = useState(asked);
+  const stepKey = useFeed(feed, (state) => keyShown(state.run, picked));
   const step = useFeed(feed, (state) => state.run.steps.get(stepKey));
   const hasTurns = useFeed(feed, (state) => state.traces.has(stepKey));
   const [chosen, setChosen] = useState<StepTab | null>(null);
@@ -46,6 +51,7 @@ export function StepPanel({ feed, stepKey, title, tab, turn, onTab, onBack }: Pr
   return (
     <div className={css.panel} data-testid="step-panel">
       <StepHead feed={feed} step={step} stepKey={stepKey} title={title} tab={shown} onBack={onBack} />
+      <IterationPicker feed={feed} stepKey={stepKey} onPick={(key) => setPicked(key ?? nodeOfStep(asked))} />
       <WaitPanel feed={feed} stepKey={stepKey} />
       <div className={css.tabs} role="tablist" aria-label="Step">
         {tabs.map((name) => (
@@ -114,6 +120,7 @@ function StepHead({
       </IconButton>
       <h2>{title}</h2>
       <span className={css.spring} />
+      {step?.loop == null ? null : <span className={css.faint}>{loopProgress(step.loop)}</span>}
       {step === undefined || step.attempt < 2 ? null : <span className={css.faint}>attempt {step.attempt}</span>}
       {step?.startedAt == null ? null : (
         <span className={css.number}>{duration(between(step.startedAt, step.finishedAt, time))}</span>

@@ -1,10 +1,11 @@
-import { isOver, type Node, type RunState, type StepState } from '@switchyard/pipeline';
+import { isOver, type Node, nodeOfStep, type RunState, type StepState } from '@switchyard/pipeline';
 import { useMemo } from 'react';
 import { TypeIcon } from '../canvas/icons.tsx';
 import { type Catalogue, titleOf } from '../document/node-types.ts';
 import { type RunFeed, statusOf, useFeed } from '../live/run-feed.ts';
 import { type ShownState, StateMark } from '../ui/StateMark.tsx';
 import { between, duration } from './duration.ts';
+import { drawnSteps, stepsByNode } from './iterations.ts';
 import css from './runs.module.css';
 import { useNow } from './use-now.ts';
 
@@ -15,7 +16,13 @@ type Props = {
   readonly onStep: (node: string) => void;
 };
 
-type Row = { readonly node: Node; readonly step: StepState | null; readonly state: ShownState | null };
+/** `steps`: of a node in a loop one for each iteration that is still known, else one at most. `step`: the newest. */
+type Row = {
+  readonly node: Node;
+  readonly steps: readonly StepState[];
+  readonly step: StepState | null;
+  readonly state: ShownState | null;
+};
 
 /** The steps of a run as rows on one time scale, in the order they began; those that have not begun come last. */
 export function Waterfall({ feed, catalogue, selected = null, onStep }: Props) {
@@ -26,12 +33,12 @@ export function Waterfall({ feed, catalogue, selected = null, onStep }: Props) {
   const total = run.startedAt === null ? 1 : Math.max(1, between(run.startedAt, run.finishedAt, time));
   return (
     <ol className={css.waterfall} aria-label="Steps">
-      {rows.map(({ node, step, state }) => (
+      {rows.map(({ node, steps, step, state }) => (
         <li key={node.id}>
           <button
             type="button"
             className={css.step}
-            aria-current={selected === node.id}
+            aria-current={selected !== null && nodeOfStep(selected) === node.id}
             data-testid={`step-${node.id}`}
             onClick={() => onStep(node.id)}
           >
@@ -40,7 +47,9 @@ export function Waterfall({ feed, catalogue, selected = null, onStep }: Props) {
             </span>
             <span className={css.stepName}>{titleOf(node, catalogue)}</span>
             <span className={css.lane}>
-              {step === null ? null : <Bar step={step} run={run} total={total} time={time} />}
+              {drawnSteps(steps).map((one) => (
+                <Bar key={one.key} step={one} run={run} total={total} time={time} />
+              ))}
             </span>
             <span className={css.stepTime}>
               {step?.startedAt == null ? '' : duration(between(step.startedAt, step.finishedAt, time))}
@@ -56,13 +65,15 @@ export function Waterfall({ feed, catalogue, selected = null, onStep }: Props) {
 function rowsOf(nodes: readonly Node[], run: RunState): readonly Row[] {
   const begun = (step: StepState | null): number =>
     step?.startedAt == null ? Number.POSITIVE_INFINITY : Date.parse(step.startedAt);
+  const known = stepsByNode(run);
   const row = (node: Node): Row => {
-    if (run.trigger?.node === node.id) return { node, step: null, state: 'succeeded' };
-    const step = run.steps.get(node.id) ?? null;
-    return { node, step, state: step === null ? null : statusOf(step).state };
+    if (run.trigger?.node === node.id) return { node, steps: [], step: null, state: 'succeeded' };
+    const steps = known.get(node.id) ?? [];
+    const step = steps.at(-1) ?? null;
+    return { node, steps, step, state: step === null ? null : statusOf(step).state };
   };
-  const rank = ({ node, step }: Row): number =>
-    run.trigger?.node === node.id ? Number.NEGATIVE_INFINITY : begun(step);
+  const rank = ({ node, steps }: Row): number =>
+    run.trigger?.node === node.id ? Number.NEGATIVE_INFINITY : begun(steps[0] ?? null);
   return nodes.map(row).sort((a, b) => (rank(a) === rank(b) ? 0 : rank(a) - rank(b)));
 }
 
