@@ -1,5 +1,6 @@
 import type { JournalEvent, Json, StoredValue } from '@switchyard/pipeline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../../test/harness/database.ts';
 import { BACK_ENDS, type Drawing, draw, openWorkshop, told, type Workshop } from '../../../test/harness/workshop.ts';
 
 /*
@@ -234,4 +235,67 @@ describe.each(BACK_ENDS)('loops and joins with the queue on %s', (backEnd) => {
       expect(Math.max(...at('step.waiting'))).toBeLessThan(Math.min(...woken.map(({ seq }) => seq)));
     }
   });
+
+  test('J7 a key with an emoji is read by an expression, in a loop too', async () => {
+    const drawing: Drawing = {
+      nodes: [
+        start,
+        loop('each', { items: '{{ run.input.rows }}' }),
+        transform('read', 'item["🔥"]'),
+        transform('end', '{"🔥": run.input["🔥"], "rows": steps.each.output.items}'),
+      ],
+      edges: ['start > each', 'each.item > read', 'each.done > end'],
+    };
+    const input = { '🔥': 1, rows: [{ '🔥': 2 }, { '🔥': 3 }] };
+    for (const events of await both(drawing, input)) expect(outputOf(events)).toEqual({ '🔥': 1, rows: [2, 3] });
+  });
+
+  test('J10 iterations after an answer of a person, by another worker, still see all that was before it', async () => {
+    const drawing: Drawing = {
+      nodes: [
+        start,
+        code('before', 'return {names: ["ada", "bob"], greeting: "hello"};'),
+        { id: 'ask', type: 'approval', config: { subject: 'go on?' } },
+        loop('each', { items: '{{ steps.before.output.names }}', concurrency: 2 }),
+        { id: 'ask_inside', type: 'approval', config: { subject: '{{ item }}' } },
+        transform(
+          'word',
+          'steps.before.output.greeting + " " + item + " of " + run.input.town + ", said " + steps.ask_inside.output.by',
+        ),
+        transform('end', 'steps.each.output.items'),
+      ],
+      edges: [
+        'start > before',
+        'before > ask',
+        'ask.approved > each',
+        'each.item > ask_inside',
+        'ask_inside.approved > word',
+        'each.done > end',
+      ],
+    };
+    const first = await shop.worker();
+    const run = await shop.start(draw(drawing), { town: 'Bath' });
+    await approve(run, 'ask', 'eve');
+    await waitsAt(run, 'each[0]/ask_inside');
+    await waitsAt(run, 'each[1]/ask_inside');
+    await first.stop();
+    const second = await shop.worker({ fastPath: false });
+    await approve(run, 'each[1]/ask_inside', 'mia');
+    await approve(run, 'each[0]/ask_inside', 'zoe');
+    expect(outputOf(await shop.events(run))).toEqual(['hello ada of Bath, said zoe', 'hello bob of Bath, said mia']);
+    await second.stop();
+  });
+
+  /** The row of a waiting step, once there is one. */
+  const waitsAt = (runId: string, stepKey: string) =>
+    eventually(`${stepKey} waits`, async () => {
+      const rows = await shop.server.control.rows(runId);
+      return rows?.steps.find((step) => step.stepKey === stepKey && step.state === 'waiting') ?? null;
+    });
+
+  const approve = async (runId: string, stepKey: string, by: string) => {
+    const { epoch } = await waitsAt(runId, stepKey);
+    const event = { kind: 'approval.decided', data: { approved: true, by } } as const;
+    expect(await shop.server.control.wake({ runId, stepKey, epoch, event })).toBe('woken');
+  };
 });

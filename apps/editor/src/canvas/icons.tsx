@@ -1,16 +1,52 @@
-import { Bot, Box, Braces, Clock, Code, Globe, type LucideIcon, Play, Reply, Split, Webhook } from 'lucide-react';
+import {
+  Bell,
+  Bot,
+  Box,
+  Braces,
+  Clock,
+  Code,
+  Database,
+  Globe,
+  Hourglass,
+  type LucideIcon,
+  Mail,
+  Merge,
+  MessageSquare,
+  Play,
+  Repeat,
+  Reply,
+  ScanText,
+  Search,
+  Siren,
+  Split,
+  UserCheck,
+  Webhook,
+  Workflow,
+} from 'lucide-react';
 
 /** Icons that node types may name. A type with another name gets a plain box. */
-const ICONS: Readonly<Record<string, LucideIcon>> = {
+export const ICONS: Readonly<Record<string, LucideIcon>> = {
+  bell: Bell,
   bot: Bot,
   braces: Braces,
   clock: Clock,
   code: Code,
+  database: Database,
   globe: Globe,
+  hourglass: Hourglass,
+  mail: Mail,
+  merge: Merge,
+  'message-square': MessageSquare,
   play: Play,
+  repeat: Repeat,
   reply: Reply,
+  'scan-text': ScanText,
+  search: Search,
+  siren: Siren,
   split: Split,
+  'user-check': UserCheck,
   webhook: Webhook,
+  workflow: Workflow,
 };
 
 /** The icon of a node type by its name. */
