@@ -334,7 +334,7 @@ function foldStep(step: StepState, event: RunEvent): StepState {
     case 'step.cancelled':
       return { ...step, ...settled, state: 'cancelled' };
     case 'loop.started':
-      return { ...step, loop: loopOf(event.data) };
+      return { ...step, loop: loopOf(event) };
     case 'iteration.started':
       return step.loop === null ? step : { ...step, loop: withIteration(step.loop, event.data.index) };
     default:

@@ -22,6 +22,8 @@ export type LoopState = {
   readonly count: number;
   readonly concurrency: number;
   readonly onItemError: 'fail' | 'continue';
+  /** Seq of `loop.started`: what its iterations gave comes after it. */
+  readonly begunSeq: number;
   /** Iterations begin in order of their number; this is how many have. */
   readonly begun: number;
   readonly finished: number;
@@ -35,11 +37,12 @@ export type LoopState = {
 };
 
 /** The loop of a step that begins its iterations. */
-export const loopOf = (data: Extract<RunEvent, { kind: 'loop.started' }>['data']): LoopState => ({
+export const loopOf = ({ data, seq }: Extract<RunEvent, { kind: 'loop.started' }>): LoopState => ({
   items: data.items,
   count: data.count,
   concurrency: data.concurrency,
   onItemError: data.onItemError,
+  begunSeq: seq,
   begun: 0,
   finished: 0,
   failed: 0,

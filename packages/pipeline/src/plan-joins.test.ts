@@ -65,7 +65,7 @@ describe('a join', () => {
   it.each([['all'], ['any'], ['first'], ['quorum']])(
     'of mode %s is skipped, with what follows it, when nothing arrives',
     (mode) => {
-      const config = mode === 'quorum' ? { mode, count: 2 } : { mode };
+      const config: Record<string, string | number> = mode === 'quorum' ? { mode, count: 2 } : { mode };
       const { open, skip, end } = after(
         config,
         ran('a'),

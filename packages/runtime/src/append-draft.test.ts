@@ -110,6 +110,8 @@ type Told = {
   readonly events: JournalEvent[];
   readonly opened: Set<string>;
   readonly open: Set<string>;
+  /** Events that the journal had to look at for the outputs of loops. */
+  looked: number;
 };
 
 const started: Parameters<typeof planStart>[1] = {
@@ -166,7 +168,7 @@ type Play = {
 
 async function play({ seed, graph, fastPath, chanceOf }: Play): Promise<Told> {
   const random = seeded(seed);
-  const told: Told = { state: emptyRun(), events: [], opened: new Set(), open: new Set() };
+  const told: Told = { state: emptyRun(), events: [], opened: new Set(), open: new Set(), looked: 0 };
   const stopped = new Set<string>();
   const start = planStart(graph, started);
   write(told, [{ ...started, stepKey: null }, ...start.events], null);
@@ -177,8 +179,11 @@ async function play({ seed, graph, fastPath, chanceOf }: Play): Promise<Told> {
   const planning = {
     values: new ValueReader({ blob: async () => null }),
     journal: {
-      events: async (_run: string, { after, stepKey }: { after: number; stepKey?: string }) =>
-        told.events.filter((event) => event.seq > after && event.stepKey === stepKey),
+      events: async (_run: string, { after, stepKey }: { after: number; stepKey?: string }) => {
+        const later = told.events.slice(after);
+        told.looked += later.length;
+        return later.filter((event) => event.stepKey === stepKey);
+      },
     },
     runId: 'run',
     fastPath,
@@ -296,6 +301,33 @@ describe('random graphs of loops and joins', () => {
     expect(failures).toBeGreaterThan(100);
     expect(iterations).toBeGreaterThan(300);
   }, 60_000);
+
+  it.each([true, false])(
+    'loops in a loop read each event a few times, however many there are (fast path %s)',
+    async (fastPath) => {
+      const looked = async (count: number) => {
+        const items = (n: number) => Array.from({ length: n }, (_, i) => i);
+        const sketch = new Sketch(seeded(1), true);
+        sketch.nodes.push(
+          { id: 'outer', type: 'loop', config: { items: items(count), concurrency: 1, onItemError: 'fail' } },
+          { id: 'inner', type: 'loop', config: { items: items(4), concurrency: 1, onItemError: 'fail' } },
+          { id: 'code', type: 'code', config: { code: 'return 1;' } },
+        );
+        const path = ['start.out', 'outer.item', 'inner.item', 'code'];
+        const edges = path.slice(1).map((to, i) => {
+          const [node, port] = path[i]?.split('.') ?? [];
+          return { id: `e${i}`, from: { node, port }, to: { node: to.split('.')[0], port: 'in' } };
+        });
+        const graph = compileGraph(PipelineDocument.parse({ nodes: sketch.nodes, edges }));
+        const told = await play({ seed: count, graph, fastPath, chanceOf: () => () => 0 });
+        expect(told.state.steps.get('outer')?.loop).toMatchObject({ finished: count, failed: 0 });
+        return told.looked / told.events.length;
+      };
+      const small = await looked(20);
+      expect(small).toBeGreaterThan(0.5);
+      expect(await looked(160)).toBeLessThan(2 * small);
+    },
+  );
 
   it('a state folded from its own new events is the state', () => {
     expect(foldNew(emptyRun(), [{ ...started, stepKey: null }], AT).state).toBe('running');

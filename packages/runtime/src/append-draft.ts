@@ -9,6 +9,7 @@ import {
   isSettled,
   type JournalEvent,
   type Json,
+  type LoopState,
   type NewEvent,
   nodeOfStep,
   nodeType,
@@ -67,12 +68,15 @@ export class AppendDraft {
   readonly #close: string[] = [];
   readonly #todo: Next[] = [];
   #waiting: Opening[] = [];
+  /** Seq up to which the state is of the journal; what is above stands in this append. */
+  readonly #written: number;
   #state: RunState;
   #end: RunRowState | null = null;
 
   constructor(graph: Graph, state: RunState, planning: Planning) {
     this.#graph = graph;
     this.#state = state;
+    this.#written = state.seq;
     this.#planning = planning;
   }
 
@@ -170,20 +174,23 @@ export class AppendDraft {
     }
     const loop = this.#state.steps.get(key)?.loop;
     const counts = { count: loop?.count ?? 0, failed: loop?.failed ?? 0 };
-    const output =
-      node?.config.collect === false ? counts : { ...counts, items: await this.#outputsOf(key, counts.count) };
+    const output = node?.config.collect === false ? counts : { ...counts, items: await this.#outputsOf(key, loop) };
     return { stepKey: key, kind: 'step.succeeded', data: { output: this.#pack(output), ports: ['done'] } };
   }
 
-  /** The outputs of a loop's iterations, in order of the items: out of the journal, and of this append. */
-  async #outputsOf(key: string, count: number): Promise<Json[]> {
-    const outputs: Json[] = Array.from({ length: count }, () => null);
+  /**
+   * The outputs of a loop's iterations, in order of the items: out of the journal from where the loop began, so that a loop in a
+   * loop does not read all that was before it, and of this append.
+   */
+  async #outputsOf(key: string, loop: LoopState | null | undefined): Promise<Json[]> {
+    if (loop == null) return [];
+    const outputs: Json[] = Array.from({ length: loop.count }, () => null);
     const take = async (event: JournalEvent | NewEvent): Promise<void> => {
       if (event.kind !== 'iteration.finished' || event.data.output === null) return;
       outputs[event.data.index] = await this.#planning.values.json(event.data.output);
     };
     const { journal, runId } = this.#planning;
-    for (let after = 0, full = true; full; ) {
+    for (let after = loop.begunSeq, full = after <= this.#written; full; ) {
       const page = await journal.events(runId, { after, limit: PAGE, stepKey: key, structural: true });
       for (const event of page) await take(event);
       after = page.at(-1)?.seq ?? after;
