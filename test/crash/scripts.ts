@@ -51,12 +51,12 @@ const line = (nodes: readonly Drawn[]): Drawing => ({
 const LOUD = ['run.succeeded', 'outcome_unknown'];
 const OK = ['run.succeeded'];
 
-/** 100 times: a GET, a value, a POST; 300 steps. */
-export const longLine = (origin: string, length = 300): Drawing =>
+/** 100 times: a GET, a value, a PUT; 300 steps. */
+const longLine = (origin: string, name: string, length = 300): Drawing =>
   line(
     Array.from({ length }, (_, i) => {
       if (i % 3 === 1) return { id: `t${i}`, type: 'transform', config: { expression: `${i}` } };
-      return http(origin, `g${i}`, i % 3 === 0 ? {} : { method: 'PUT', body: { i } });
+      return http(origin, `${name}${i}`, i % 3 === 0 ? {} : { method: 'PUT', body: { i } });
     }),
   );
 
@@ -84,7 +84,8 @@ export type ScriptName =
   | 'each'
   | 'pause'
   | 'reference'
-  | 'long';
+  | 'long'
+  | 'slow';
 
 /** All scripts by name. */
 export const SCRIPTS: Readonly<Record<ScriptName, Script>> = {
@@ -196,7 +197,8 @@ export const SCRIPTS: Readonly<Record<ScriptName, Script>> = {
     ends: OK,
   },
   reference: { name: 'reference', drawing: reference, drive: 'nothing', ends: OK },
-  long: { name: 'long', drawing: (origin) => longLine(origin), drive: 'nothing', ends: OK },
+  long: { name: 'long', drawing: (origin) => longLine(origin, 'g'), drive: 'nothing', ends: OK },
+  slow: { name: 'slow', drawing: (origin) => longLine(origin, 'slow'), drive: 'nothing', ends: OK },
 };
 
 /** Draws a script's pipeline; throws when it is none. */

@@ -18,6 +18,8 @@ export type Sink = {
   close(): Promise<void>;
 };
 
+/** Long enough that a run of 200 such requests sees many restarts. */
+const SLOW_MS = 60;
 const PADDING = 'All of this stands on the page so that a small window cannot hold many of them. '.repeat(2);
 
 function answer(request: IncomingMessage, response: ServerResponse, earlier: number): void {
@@ -34,7 +36,8 @@ function answer(request: IncomingMessage, response: ServerResponse, earlier: num
     case 'bad':
       return send(400, 'application/json', '{"ok":false}');
     default:
-      return send(200, 'application/json', '{"ok":true}');
+      if (!node.startsWith('slow')) return send(200, 'application/json', '{"ok":true}');
+      setTimeout(() => send(200, 'application/json', '{"ok":true}'), SLOW_MS);
   }
 }
 
