@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { documentJsonSchema, nodeTypeCatalogue } from './catalogue.ts';
+import { PipelineDocument } from './document.ts';
 import { NODE_TYPE_IDS } from './node-type.ts';
 import { NODE_TYPES, nodeType, outputPorts } from './registry.ts';
+import { validate } from './validate/validate.ts';
+
+/** What an example may lack when its node is drawn alone: the steps it names, and other branches. */
+const NEEDS_NEIGHBOURS = new Set<string>(['unknown_step', 'quorum_too_large']);
 
 describe('the catalogue', () => {
   const { nodeTypes, functions } = nodeTypeCatalogue();
@@ -25,14 +30,32 @@ describe('the catalogue', () => {
       if (Object.hasOwn(schema, 'default')) expect(entry?.config.required ?? [], name).not.toContain(name);
     }
     expect(type.config.safeParse(type.example).success).toBe(true);
+    expect(entry?.outputs.length).toBeGreaterThan(0);
+    expect(entry?.inputs).toHaveLength(type.group === 'trigger' ? 0 : 1);
+    const start = { id: 'start', type: 'trigger.manual' };
+    const node = { id: 'it', type: type.id, config: type.example };
+    const document = PipelineDocument.parse(
+      type.group === 'trigger'
+        ? { nodes: [node], edges: [] }
+        : {
+            nodes: [start, node],
+            edges: [{ id: 'e', from: { node: 'start', port: 'out' }, to: { node: 'it', port: 'in' } }],
+          },
+    );
+    const errors = validate(document).filter((problem) => problem.severity === 'error');
+    expect(errors.filter(({ code }) => !NEEDS_NEIGHBOURS.has(code))).toEqual([]);
   });
 
   it('tells effects, so that nothing of consequence is repeated in silence', () => {
     const effects = Object.fromEntries(nodeTypes.filter((one) => !one.pure).map((one) => [one.id, one.effect]));
     expect(effects).toEqual({
       http: 'once',
+      notify: 'once',
+      search: 'none',
       code: 'none',
       agent: 'repeatable',
+      llm: 'repeatable',
+      extract: 'repeatable',
       wait: 'none',
       approval: 'none',
       pipeline: 'none',

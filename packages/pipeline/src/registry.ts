@@ -4,11 +4,15 @@ import { agent } from './nodes/agent.ts';
 import { approval } from './nodes/approval.ts';
 import { branch } from './nodes/branch.ts';
 import { code } from './nodes/code.ts';
+import { extract } from './nodes/extract.ts';
 import { http } from './nodes/http.ts';
 import { join } from './nodes/join.ts';
+import { llm } from './nodes/llm.ts';
 import { loop } from './nodes/loop.ts';
+import { notify } from './nodes/notify.ts';
 import { pipeline } from './nodes/pipeline.ts';
 import { respond } from './nodes/respond.ts';
+import { search } from './nodes/search.ts';
 import { transform } from './nodes/transform.ts';
 import { triggerError } from './nodes/trigger-error.ts';
 import { triggerManual } from './nodes/trigger-manual.ts';
@@ -25,12 +29,16 @@ export const NODE_TYPES: Readonly<Record<NodeTypeId, NodeType>> = {
   'trigger.pipeline': triggerPipeline,
   'trigger.error': triggerError,
   http,
+  notify,
+  search,
   branch,
   join,
   loop,
   transform,
   code,
   agent,
+  llm,
+  extract,
   wait,
   approval,
   pipeline,

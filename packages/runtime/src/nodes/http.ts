@@ -47,9 +47,9 @@ export async function runHttp(context: NodeContext): Promise<NodeOutcome> {
 const Credential = z.object({ header: z.string(), value: z.string(), hosts: z.array(z.string()) });
 
 /** The credential's header, opened here and nowhere else. `unknown_credential`, `credential_host` (never retried). */
-async function secretHeader(
+export async function secretHeader(
   { ports }: NodeContext,
-  { credential, url }: z.infer<typeof Config>,
+  { credential, url }: { readonly credential?: string | undefined; readonly url: string },
 ): Promise<Record<string, string>> {
   if (credential === undefined) return {};
   const stored = Credential.safeParse(await ports.credentials.get(credential));
@@ -66,8 +66,8 @@ async function secretHeader(
   return { [header.toLowerCase()]: value };
 }
 
-/** A worker was lost with the request in hand: whether it arrived is not known, so only what may be repeated is. */
-async function refuseSilentRepeat(context: NodeContext, method: string): Promise<void> {
+/** A worker was lost with the request in hand: whether it arrived is not known, so only what may be repeated is. `outcome_unknown`. */
+export async function refuseSilentRepeat(context: NodeContext, method: string): Promise<void> {
   if (IDEMPOTENT.has(method) || !(await mayHaveHappened(context))) return;
   throw new WorkerLostError(
     'outcome_unknown',
@@ -96,7 +96,8 @@ function bodyValue(response: OutboundResponse): Json {
   }
 }
 
-function statusError(response: OutboundResponse): StepError {
+/** What a status of 400 or more means: `http_status`, retryable where it may pass. */
+export function statusError(response: OutboundResponse): StepError {
   const told = { details: { status: response.status, body: response.text().slice(0, SHOWN_BODY) } };
   const message = `The server answered ${response.status}.`;
   const passing = response.status >= 500 || [408, 425, 429].includes(response.status);

@@ -3,8 +3,12 @@ import type { NodeRun } from '../contract.ts';
 import { runAgentNode } from './agent.ts';
 import { runApproval } from './approval.ts';
 import { runCode } from './code.ts';
+import { runExtract } from './extract.ts';
 import { runHttp } from './http.ts';
+import { runLlm } from './llm.ts';
+import { runNotify } from './notify.ts';
 import { runPipeline } from './pipeline.ts';
+import { runSearch } from './search.ts';
 import { runWait } from './wait.ts';
 
 /** Types that are functions of config and scope: evaluated where they stand, without a run. */
@@ -28,8 +32,12 @@ export const NODE_RUNS: Readonly<Record<WorkTypeId, NodeRun>> = {
   agent: runAgentNode,
   approval: runApproval,
   code: runCode,
+  extract: runExtract,
   http: runHttp,
+  llm: runLlm,
+  notify: runNotify,
   pipeline: runPipeline,
+  search: runSearch,
   wait: runWait,
 };
 
