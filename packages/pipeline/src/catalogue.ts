@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PipelineDocument } from './document.ts';
-import { EXPRESSION_FUNCTIONS } from './expression/functions.ts';
+import { FUNCTION_CATEGORIES } from './expression/functions.ts';
 import type { Effect, NodeConfig, NodeType, Port } from './node-type.ts';
 import { NODE_TYPES } from './registry.ts';
 
@@ -25,6 +25,8 @@ export type CatalogueEntry = {
 /** A function of the expression language, for completion and documentation. */
 export type CatalogueFunction = {
   readonly name: string;
+  /** The part of the library it belongs to. */
+  readonly category: string;
   readonly usage: string;
   readonly help: string;
   readonly example: string;
@@ -37,7 +39,9 @@ export function nodeTypeCatalogue(): {
 } {
   return {
     nodeTypes: Object.values(NODE_TYPES).map(entry),
-    functions: EXPRESSION_FUNCTIONS.map(({ name, usage, help, example }) => ({ name, usage, help, example })),
+    functions: Object.entries(FUNCTION_CATEGORIES).flatMap(([category, functions]) =>
+      functions.map(({ name, usage, help, example }) => ({ name, category, usage, help, example })),
+    ),
   };
 }
 

@@ -9,7 +9,7 @@ const MAX_CHARACTERS = 4_000_000;
 type EvaluatedNode = { evaluate(evaluator: unknown, ast: unknown, ctx: unknown): unknown };
 type Run = (ast: EvaluatedNode, ctx: unknown) => unknown;
 
-/** An evaluation within the budget. `compared` holds the operands of `==`, `!=` and `in`. */
+/** An evaluation within the budget. `compared` holds the operands of `==`, `!=`, `in` and of functions that walk all they are given. */
 export type BudgetedRun = (
   parsed: ParseResult,
   root: Readonly<Record<string, unknown>>,
@@ -63,12 +63,18 @@ function deepCost(value: unknown, limit: number): number {
   while (open.length > 0 && visited <= limit) {
     const at = open.pop();
     visited++;
+    if (typeof at === 'string') visited += at.length / 16;
     if (at === null || typeof at !== 'object') continue;
-    const children = Array.isArray(at) ? at : Object.values(at);
+    const children = childrenOf(at);
     if (children.length > limit) return limit + 1;
     for (const child of children) open.push(child);
   }
   return visited;
+}
+
+function childrenOf(value: object): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  return value instanceof Map ? [...value.values()] : Object.values(value);
 }
 
 function reachEvaluator(environment: Environment): object {

@@ -8,6 +8,7 @@ import {
 import { budgeted } from './budget.ts';
 import { createEnvironment } from './environment.ts';
 import { ExpressionError } from './error.ts';
+import { DEEP_FUNCTIONS } from './functions.ts';
 import { type References, readReferences } from './references.ts';
 
 /** Longest expression, in UTF-16 units. */
@@ -76,6 +77,8 @@ function comparedOperands(ast: ASTNode): ReadonlySet<object> {
   for (const node of nodesOf(ast)) {
     if (node.op === '==' || node.op === '!=' || node.op === 'in')
       for (const operand of node.args) operands.add(operand);
+    if (node.op === 'call' && DEEP_FUNCTIONS.has(node.args[0]))
+      for (const operand of node.args[1]) operands.add(operand);
   }
   return operands;
 }

@@ -10,11 +10,22 @@ export type ExpressionFunction = {
   readonly example: string;
   /** What the example gives. */
   readonly result: Json;
+  /** It walks all of its arguments, which are then paid for in full (see budget.ts). */
+  readonly deep?: true;
   /** CEL signatures that share the implementation; absent for what the language has built in. */
   readonly signatures?: readonly string[];
   /** Gets evaluated CEL values (integers are BigInt, other numbers number); throws `ExpressionError`. */
   readonly call?: (...args: readonly unknown[]) => unknown;
 };
+
+/** Most items of a list a function makes. */
+const MAX_ITEMS = 200_000;
+
+/** Refuses to make a list of so many items, before it is made. Throws `ExpressionError` too_large. */
+export function boundedItems(count: number): void {
+  if (count <= MAX_ITEMS) return;
+  throw new ExpressionError('too_large', `The list would have ${count} items; ${MAX_ITEMS} are allowed.`);
+}
 
 /** Longest text a function makes, in UTF-16 units. */
 const MAX_TEXT = 1_000_000;
@@ -59,6 +70,16 @@ export function entriesArgument(value: unknown, usage: string): readonly (readon
   if (value instanceof Map) return [...value].map(([key, item]) => [String(key), item]);
   if (value !== null && typeof value === 'object' && !Array.isArray(value)) return Object.entries(value);
   throw new ExpressionError('wrong_argument', `${usage}: an object is needed, not ${describe(value)}.`);
+}
+
+/** One value of an object, found without reading the others. Throws `ExpressionError` no_such_key, wrong_argument. */
+export function valueAt(object: unknown, name: string, usage: string): unknown {
+  if (object instanceof Map && object.has(name)) return object.get(name);
+  if (object === null || typeof object !== 'object' || Array.isArray(object))
+    throw new ExpressionError('wrong_argument', `${usage}: an object is needed, not ${describe(object)}.`);
+  const found = object instanceof Map ? undefined : Object.getOwnPropertyDescriptor(object, name);
+  if (found === undefined) throw new ExpressionError('no_such_key', `${usage}: an item has no "${name}".`);
+  return found.value;
 }
 
 /** Words for a value's type in messages. */

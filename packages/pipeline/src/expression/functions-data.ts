@@ -1,5 +1,14 @@
 import { ExpressionError } from './error.ts';
-import { type ExpressionFunction, entriesArgument, listArgument, numberArgument, textArgument } from './function.ts';
+import {
+  boundedItems,
+  type ExpressionFunction,
+  entriesArgument,
+  listArgument,
+  numberArgument,
+  textArgument,
+  valueAt,
+} from './function.ts';
+import { identity, order } from './order.ts';
 import { textOf } from './text-of.ts';
 import { toJson } from './to-json.ts';
 
@@ -14,15 +23,6 @@ function parseJson(value: unknown): unknown {
   }
 }
 
-/** Canonical text of a value, so that equal values compare equal whatever the order of their keys. */
-function identity(value: unknown): string {
-  return JSON.stringify(toJson(value), (_key, item: unknown) =>
-    item !== null && typeof item === 'object' && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
-}
-
 function distinct(list: unknown): readonly unknown[] {
   const seen = new Map<string, unknown>();
   for (const item of listArgument(list, 'distinct(list)')) {
@@ -32,15 +32,10 @@ function distinct(list: unknown): readonly unknown[] {
   return [...seen.values()];
 }
 
-function order(a: unknown, b: unknown): number {
-  if (typeof a === 'string' && typeof b === 'string') return a < b ? -1 : a > b ? 1 : 0;
-  return numberArgument(a, 'sort(list)') - numberArgument(b, 'sort(list)');
-}
-
 function sortBy(list: unknown, key: unknown): readonly unknown[] {
   const name = textArgument(key, 'sortBy(list, key)');
   const keyed = listArgument(list, 'sortBy(list, key)').map(
-    (item) => [keyOf(item, name, 'sortBy(list, key)'), item] as const,
+    (item) => [valueAt(item, name, 'sortBy(list, key)'), item] as const,
   );
   return keyed.sort(([a], [b]) => order(a, b)).map(([, item]) => item);
 }
@@ -49,7 +44,7 @@ function groupBy(list: unknown, key: unknown): ReadonlyMap<string, unknown[]> {
   const name = textArgument(key, 'groupBy(list, key)');
   const groups = new Map<string, unknown[]>();
   for (const item of listArgument(list, 'groupBy(list, key)')) {
-    const group = textOf(keyOf(item, name, 'groupBy(list, key)'));
+    const group = textOf(valueAt(item, name, 'groupBy(list, key)'));
     const members = groups.get(group);
     if (members === undefined) groups.set(group, [item]);
     else members.push(item);
@@ -57,14 +52,10 @@ function groupBy(list: unknown, key: unknown): ReadonlyMap<string, unknown[]> {
   return groups;
 }
 
-function keyOf(item: unknown, name: string, usage: string): unknown {
-  const found = entriesArgument(item, usage).find(([key]) => key === name);
-  if (found === undefined) throw new ExpressionError('no_such_key', `${usage}: an item has no "${name}".`);
-  return found[1];
-}
-
 function flatten(list: unknown): readonly unknown[] {
-  return listArgument(list, 'flatten(list)').flatMap((item) => (Array.isArray(item) ? item : [item]));
+  const items = listArgument(list, 'flatten(list)');
+  boundedItems(items.reduce<number>((sum, item) => sum + (Array.isArray(item) ? item.length : 1), 0));
+  return items.flatMap((item) => (Array.isArray(item) ? item : [item]));
 }
 
 function range(count: unknown): readonly bigint[] {
@@ -140,6 +131,7 @@ export const DATA_FUNCTIONS: readonly ExpressionFunction[] = [
     example: 'keys({"a": 1, "b": 2})',
     result: ['a', 'b'],
     signatures: ['keys(dyn): list<string>'],
+    deep: true,
     call: (value) => entriesArgument(value, 'keys(object)').map(([key]) => key),
   },
   {
@@ -149,6 +141,7 @@ export const DATA_FUNCTIONS: readonly ExpressionFunction[] = [
     example: 'values({"a": 1, "b": 2})',
     result: [1, 2],
     signatures: ['values(dyn): list<dyn>'],
+    deep: true,
     call: (value) => entriesArgument(value, 'values(object)').map(([, item]) => item),
   },
   {
@@ -158,6 +151,7 @@ export const DATA_FUNCTIONS: readonly ExpressionFunction[] = [
     example: 'merge({"a": 1}, {"a": 2, "b": 3})',
     result: { a: 2, b: 3 },
     signatures: ['merge(dyn, dyn): map'],
+    deep: true,
     call: merge,
   },
   {
@@ -194,6 +188,7 @@ export const DATA_FUNCTIONS: readonly ExpressionFunction[] = [
     example: 'distinct([1, 1.0, "a", "a"])',
     result: [1, 'a'],
     signatures: ['distinct(dyn): list<dyn>'],
+    deep: true,
     call: distinct,
   },
   {

@@ -45,6 +45,25 @@ function average(list: unknown): number {
   return items.reduce((total, item) => total + item, 0) / items.length;
 }
 
+function median(list: unknown): number {
+  const items = [...numbers([list], 'median(list)')].sort((a, b) => a - b);
+  const upper = items[Math.floor(items.length / 2)];
+  const lower = items[Math.floor((items.length - 1) / 2)];
+  if (upper === undefined || lower === undefined)
+    throw new ExpressionError('empty_list', 'median(list): the list is empty.');
+  return lower + (upper - lower) / 2;
+}
+
+function clamp(value: unknown, from: unknown, to: unknown): number {
+  const usage = 'clamp(number, from, to)';
+  return Math.min(Math.max(numberArgument(value, usage), numberArgument(from, usage)), numberArgument(to, usage));
+}
+
+const isNumber = (value: unknown): boolean =>
+  typeof value === 'number' ||
+  typeof value === 'bigint' ||
+  (typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value)));
+
 /** Numbers. */
 export const NUMBER_FUNCTIONS: readonly ExpressionFunction[] = [
   {
@@ -127,5 +146,51 @@ export const NUMBER_FUNCTIONS: readonly ExpressionFunction[] = [
     result: 1.5,
     signatures: ['average(dyn): double'],
     call: average,
+  },
+  {
+    name: 'median',
+    usage: 'median(list)',
+    help: 'The middle one of the numbers of a list by size.',
+    example: 'median([3, 1, 2, 10])',
+    result: 2.5,
+    signatures: ['median(dyn): double'],
+    call: median,
+  },
+  {
+    name: 'clamp',
+    usage: 'clamp(number, from, to)',
+    help: 'The number, held between two others.',
+    example: 'clamp(12, 0, 10)',
+    result: 10,
+    signatures: ['clamp(dyn, dyn, dyn): double'],
+    call: clamp,
+  },
+  {
+    name: 'trunc',
+    usage: 'trunc(number)',
+    help: 'Without what follows the point.',
+    example: 'trunc(-2.7)',
+    result: -2,
+    signatures: ['trunc(dyn): double'],
+    call: (value) => Math.trunc(numberArgument(value, 'trunc(number)')),
+  },
+  {
+    name: 'pow',
+    usage: 'pow(number, exponent)',
+    help: 'The number to a power.',
+    example: 'pow(2, 10)',
+    result: 1024,
+    signatures: ['pow(dyn, dyn): double'],
+    call: (base, exponent) =>
+      numberArgument(base, 'pow(number, exponent)') ** numberArgument(exponent, 'pow(number, exponent)'),
+  },
+  {
+    name: 'isNumber',
+    usage: 'isNumber(value)',
+    help: 'Whether number(value) would give one.',
+    example: 'isNumber("2.5")',
+    result: true,
+    signatures: ['isNumber(dyn): bool'],
+    call: isNumber,
   },
 ];

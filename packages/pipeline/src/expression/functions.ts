@@ -1,7 +1,12 @@
 import type { ExpressionFunction } from './function.ts';
+import { CODE_FUNCTIONS } from './functions-code.ts';
 import { DATA_FUNCTIONS } from './functions-data.ts';
+import { LIST_FUNCTIONS } from './functions-list.ts';
 import { NUMBER_FUNCTIONS } from './functions-number.ts';
+import { OBJECT_FUNCTIONS } from './functions-object.ts';
 import { TEXT_FUNCTIONS } from './functions-text.ts';
+import { TIME_FUNCTIONS } from './functions-time.ts';
+import { WORD_FUNCTIONS } from './functions-words.ts';
 
 /** What the language brings itself, listed for documentation and completion; the examples are tests like the others. */
 const LANGUAGE_FUNCTIONS: readonly ExpressionFunction[] = [
@@ -107,10 +112,21 @@ const LANGUAGE_FUNCTIONS: readonly ExpressionFunction[] = [
   },
 ];
 
+/** The parts of the library, as the documentation heads them. */
+export const FUNCTION_CATEGORIES = {
+  language: LANGUAGE_FUNCTIONS,
+  text: [...TEXT_FUNCTIONS, ...WORD_FUNCTIONS],
+  number: NUMBER_FUNCTIONS,
+  data: [...DATA_FUNCTIONS, ...OBJECT_FUNCTIONS],
+  list: LIST_FUNCTIONS,
+  time: TIME_FUNCTIONS,
+  code: CODE_FUNCTIONS,
+} satisfies Readonly<Record<string, readonly ExpressionFunction[]>>;
+
 /** Every function an expression may use, in the order the documentation shows them. Each example gives its result where `run.input` is `{"a": 1}`. */
-export const EXPRESSION_FUNCTIONS: readonly ExpressionFunction[] = [
-  ...LANGUAGE_FUNCTIONS,
-  ...TEXT_FUNCTIONS,
-  ...NUMBER_FUNCTIONS,
-  ...DATA_FUNCTIONS,
-];
+export const EXPRESSION_FUNCTIONS: readonly ExpressionFunction[] = Object.values(FUNCTION_CATEGORIES).flat();
+
+/** Names of functions whose arguments are paid for in full. */
+export const DEEP_FUNCTIONS: ReadonlySet<string> = new Set(
+  EXPRESSION_FUNCTIONS.filter(({ deep }) => deep === true).map(({ name }) => name),
+);
