@@ -49,6 +49,7 @@ test('a failure tells people what to do and programs the code', () => {
   expect(failureOf(error, 'sum')).toEqual({
     code: 'sandbox_error',
     message: 'boom',
+    hint: expect.stringContaining('code of the node'),
     node: 'sum',
     details: { line: 3 },
   });

@@ -170,7 +170,13 @@ function byRetryable(error: Error & { readonly code: string; readonly retryable:
 }
 
 function fromSandbox(error: SandboxError): StepError {
-  const told: Told = { cause: error, ...(error.line === null ? {} : { details: { line: error.line } }) };
+  const told: Told = {
+    cause: error,
+    ...(error.code === 'sandbox_error'
+      ? { hint: 'The code of the node threw this; run it with the step’s input.' }
+      : {}),
+    ...(error.line === null ? {} : { details: { line: error.line } }),
+  };
   if (error.code === 'sandbox_crashed') return new ProcessLostError(error.code, error.message, told);
   const passing = error.code === 'sandbox_closed' || error.code === 'sandbox_timeout';
   return passing
