@@ -60,12 +60,12 @@ const longLine = (origin: string, name: string, length = 300): Drawing =>
     }),
   );
 
-/** The agent's part of the reference run alone writes about forty events. */
+/** The agent's part of the reference run alone writes over fifty appends. */
 const reference = (origin: string): Drawing =>
   line([
     code('prepare'),
     http(origin, 'get'),
-    agent('work', [...pages(origin, 16), { say: 'done' }], { windowTokens: 4_000, maxTokens: 100 }),
+    agent('work', [...pages(origin, 26), { say: 'done' }], { windowTokens: 4_000, maxTokens: 100 }),
     http(origin, 'flaky', {}, { retry: { attempts: 3, backoffSeconds: 0.05 } }),
     http(origin, 'put', { method: 'PUT', body: { done: true } }),
     ...Array.from({ length: 6 }, (_, i) => http(origin, `more${i}`)),

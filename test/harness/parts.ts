@@ -41,6 +41,8 @@ export type PartProcess = {
   /** Ends when the process has. */
   readonly exited: Promise<void>;
   alive(): boolean;
+  /** Its exit code or signal, and its last lines on stderr: why it is not alive. */
+  story(): string;
   signal(signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): void;
   /** SIGTERM and the end of it. */
   terminate(): Promise<void>;
@@ -72,6 +74,7 @@ export async function startPart(
     fired,
     exited,
     alive,
+    story: () => `${child.exitCode ?? child.signalCode}\n${told()}`,
     signal: (signal) => void child.kill(signal),
     terminate: async () => {
       if (alive()) child.kill('SIGTERM');

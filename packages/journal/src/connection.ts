@@ -131,6 +131,8 @@ export async function openConnector(options: {
   const poolOf = (config: pg.PoolConfig): pg.Pool => {
     const pool = new pg.Pool(config);
     pool.on('error', quiet);
+    // while a client is lent out the pool does not listen: a server that ends it then would end this process
+    pool.on('connect', (client) => client.on('error', quiet));
     return pool;
   };
   return {
