@@ -24,6 +24,7 @@ const Environment = z.object({
     .transform((text) => text.split(/[\s,]+/).filter((origin) => origin !== ''))
     .pipe(z.array(z.url({ protocol: /^https?$/ }).transform((text) => new URL(text).host))),
   SWITCHYARD_FAST_PATH: z.enum(['on', 'off']).default('on'),
+  SWITCHYARD_METRICS: z.enum(['on', 'off']).default('off'),
   SWITCHYARD_CRASH: z.string().optional(),
 });
 
@@ -41,6 +42,8 @@ export type Config = {
   readonly demoHosts: readonly string[];
   /** Pure steps ride in the transaction that starts their run. */
   readonly fastPath: boolean;
+  /** Count what happens, for `/metrics`. */
+  readonly metrics: boolean;
   /** A crash point to arm; tests only. */
   readonly crash: string | undefined;
 };
@@ -63,6 +66,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     secretKey: data.SWITCHYARD_SECRET_KEY,
     demoHosts: data.SWITCHYARD_ALLOW_ORIGINS,
     fastPath: data.SWITCHYARD_FAST_PATH === 'on',
+    metrics: data.SWITCHYARD_METRICS === 'on',
     crash: data.SWITCHYARD_CRASH,
   };
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { armCrashPoint, openDatabase } from '@switchyard/journal';
+import { armCrashPoint, openDatabase, openMetrics } from '@switchyard/journal';
 import { z } from 'zod';
 import { type Config, readConfig } from './config.ts';
 import { callModel } from './outbound/model-http.ts';
@@ -21,15 +21,18 @@ const version = (): string =>
 /** Wires the server and runs it until SIGTERM or SIGINT. */
 async function main(config: Config): Promise<void> {
   if (config.crash !== undefined) armCrashPoint(config.crash);
-  const database = await openDatabase({
+  const metrics = config.metrics ? openMetrics() : null;
+  const plain = await openDatabase({
     url: config.databaseUrl,
     applicationName: 'switchyard server',
     announceDue: true,
     warn,
     ...(config.secretKey ? { secretKey: config.secretKey } : {}),
   });
+  const database = metrics?.watch(plain) ?? plain;
   const serving = await serve({
     ...config,
+    metrics,
     database,
     http: createServer(),
     editor: fileURLToPath(new URL('../../editor/dist', import.meta.url)),

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { join } from 'node:path';
-import type { Database } from '@switchyard/journal';
+import type { Database, Metrics } from '@switchyard/journal';
 import { watchAlarms } from './alarms/watch.ts';
 import { createApp } from './app.ts';
 import { linksOf } from './approvals/links.ts';
@@ -40,6 +40,8 @@ export type ServeParts = {
   readonly version: string;
   readonly clock: Clock;
   readonly callModel: CallModel;
+  /** Absent or null: nothing is counted. */
+  readonly metrics?: Metrics | null;
   readonly warn: (message: string) => void;
 };
 
@@ -60,6 +62,7 @@ export async function serve(parts: ServeParts): Promise<Serving> {
     clock,
     hooks: { book: createHookBook(database, clock), log: createDeliveryLog(database, clock, warn) },
     callModel: parts.callModel,
+    metrics: parts.metrics ?? null,
     links: linksOf(parts.secretKey ?? null, baseUrl),
     version: parts.version,
     baseUrl,

@@ -1,4 +1,4 @@
-import type { Database } from '@switchyard/journal';
+import type { Database, Metrics } from '@switchyard/journal';
 
 import type { Links } from './approvals/links.ts';
 
@@ -18,6 +18,8 @@ export type Services = {
   readonly hooks: { readonly book: HookBook; readonly log: DeliveryLog };
   /** HTTP to the model connections. */
   readonly callModel: CallModel;
+  /** The numbers of this process; null: they are off. */
+  readonly metrics: Metrics | null;
   /** Addresses by which people outside answer a waiting step. */
   readonly links: Links;
   readonly version: string;

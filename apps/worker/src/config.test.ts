@@ -8,6 +8,7 @@ test('the defaults of the product', () => {
     redisUrl: undefined,
     fastPath: true,
     concurrency: 16,
+    metrics: false,
     allow: [{ origin: 'http://127.0.0.1:7070', pathPrefix: '/demo/' }],
   });
 });

@@ -26,6 +26,7 @@ const Environment = z.object({
     .pipe(z.array(Origin)),
   SWITCHYARD_SECRET_KEY: SecretKey.optional(),
   SWITCHYARD_WORKER_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
+  SWITCHYARD_METRICS: z.enum(['on', 'off']).default('off'),
   SWITCHYARD_CRASH: z.string().optional(),
 });
 
@@ -41,6 +42,8 @@ export type Config = {
   readonly secretKey: Buffer | undefined;
   /** Where `/ready` and `/live` are asked; null: nowhere. */
   readonly health: { readonly host: string; readonly port: number } | null;
+  /** Count what happens, for `/metrics` beside `/ready`. */
+  readonly metrics: boolean;
   /** A crash point to arm; tests only. */
   readonly crash: string | undefined;
 };
@@ -65,6 +68,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       data.SWITCHYARD_WORKER_PORT === undefined
         ? null
         : { host: data.SWITCHYARD_HOST, port: data.SWITCHYARD_WORKER_PORT },
+    metrics: data.SWITCHYARD_METRICS === 'on',
     crash: data.SWITCHYARD_CRASH,
   };
 }

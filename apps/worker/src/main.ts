@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { armCrashPoint, openDatabase } from '@switchyard/journal';
+import { armCrashPoint, openDatabase, openMetrics } from '@switchyard/journal';
 import {
   createModelHttp,
   createOutbound,
@@ -29,12 +29,14 @@ const build = (): string =>
 async function main(config: Config): Promise<void> {
   if (config.crash !== undefined) armCrashPoint(config.crash);
   const clock = systemClock;
-  const database = await openDatabase({
+  const metrics = config.metrics ? openMetrics() : null;
+  const plain = await openDatabase({
     url: config.databaseUrl,
     applicationName: 'switchyard worker',
     warn,
     ...(config.secretKey ? { secretKey: config.secretKey } : {}),
   });
+  const database = metrics?.watch(plain) ?? plain;
   const { catalog } = database;
   const dispatch = await openDispatch({
     database,
@@ -52,6 +54,7 @@ async function main(config: Config): Promise<void> {
     concurrency: config.concurrency,
     fastPath: config.fastPath,
     build: build(),
+    ...(metrics ? { onWritten: metrics.steps } : {}),
     warn,
     ports: {
       clock,
@@ -63,7 +66,7 @@ async function main(config: Config): Promise<void> {
       credentials: catalog.credentials,
     },
   });
-  const health = createServer(answerHealth(() => worker.health()));
+  const health = createServer(answerHealth(() => worker.health(), metrics));
   if (config.health !== null) health.listen(config.health.port, config.health.host);
   const stop = async (): Promise<void> => {
     await worker.stop();

@@ -75,6 +75,7 @@ export type { RunHistory, Violation } from './invariants/history.ts';
 export { checkInvariants, type InvariantFinding } from './invariants/in-database.ts';
 export { checkHistory } from './invariants/in-memory.ts';
 export { INVARIANTS, type InvariantId, type Promised } from './invariants/promises.ts';
+export { type Metrics, openMetrics } from './metrics.ts';
 export type { MigrateAnswer } from './migrate.ts';
 export { migrate } from './migrate.ts';
 export { type Packed, packJson, packText } from './pack.ts';

@@ -9,7 +9,7 @@ import {
   type StepHint,
   type StepRowState,
 } from '@switchyard/journal';
-import type { NewEvent, RunState } from '@switchyard/pipeline';
+import type { Graph, NewEvent, RunState } from '@switchyard/pipeline';
 import { planAppend } from './advance-run.ts';
 import type { PlannedAppend } from './append-draft.ts';
 import type { NodePorts } from './contract.ts';
@@ -36,7 +36,12 @@ export type SettlingParts = {
   readonly fastPath: () => boolean;
   /** After the commit: steps opened for anybody. Must not reject. */
   readonly ring: (hints: readonly StepHint[]) => Promise<void>;
+  /** After the commit: what was written about the steps of a run. */
+  readonly onWritten?: WrittenListener;
 };
+
+/** Told which events of a graph's steps stand in the journal now; for counting, it must not throw. */
+export type WrittenListener = (graph: Graph, events: readonly NewEvent[]) => void;
 
 /** The step's own part of its last append under this claim. */
 export type OwnEnd = {
@@ -119,6 +124,7 @@ async function attempt(
     if (kept) parts.held.end(kept);
     throw error;
   });
+  if (answer.outcome === 'done') parts.onWritten?.(run.graph, planned.events);
   if (answer.outcome === 'done') await run.written(planned.events, answer.seq, at);
   if (answer.outcome === 'already') await run.doubt();
   return { own, planned, kept, answer };

@@ -7,6 +7,7 @@ import type { Dispatch } from './dispatch.ts';
 import { type ExecutorParts, executeStep } from './execute-step.ts';
 import { HeldSteps } from './held-steps.ts';
 import { RunCache } from './run-cache.ts';
+import type { WrittenListener } from './settle-step.ts';
 import { ValueReader } from './values.ts';
 
 /*
@@ -45,6 +46,8 @@ export type WorkerOptions = {
   readonly fastPath: boolean;
   /** Shown in the journal beside the worker. */
   readonly build: string;
+  /** Told of each step that this worker has ended. */
+  readonly onWritten?: WrittenListener;
   /** What an operator should know. */
   readonly warn: (message: string) => void;
 };
@@ -112,6 +115,7 @@ class Worker implements RunningWorker {
       ringLater: (hint, ms) => void this.#ringLater(hint, ms),
       onDead: () => this.#registerAnew(),
       warn: options.warn,
+      ...(options.onWritten ? { onWritten: options.onWritten } : {}),
     };
   }
 

@@ -68,6 +68,7 @@ export const hookRoutes = [
         'By the mode of the webhook: run id and status URL, the output of the run, what its Respond step says, or a stream of events.',
       ),
     handle: async ({ request, response, services }) => {
+      response.once('finish', () => services.metrics?.webhook(response.statusCode));
       await receiveHook(request, response, services);
       return undefined;
     },

@@ -1,6 +1,6 @@
 import { nodeTypeCatalogue } from '@switchyard/pipeline';
 import { z } from 'zod';
-import { notFound } from '../http/api-error.ts';
+import { ApiError, notFound } from '../http/api-error.ts';
 import { route } from '../http/route.ts';
 import { ById, KeyShown, listOf } from './shapes.ts';
 
@@ -24,6 +24,24 @@ export const installationRoutes = [
     summary: 'Whether this server answers',
     answer: z.strictObject({ status: z.literal('ok'), version: z.string() }),
     handle: ({ services }) => ({ status: 'ok', version: services.version }),
+  }),
+  route({
+    method: 'get',
+    path: '/metrics',
+    auth: 'key',
+    permission: 'read',
+    scope: 'installation',
+    summary: 'What this server counted since its start, in the text format of Prometheus',
+    answer: z.string().meta({ contentType: 'text/plain' }),
+    handle: async ({ response, services }) => {
+      if (services.metrics === null)
+        throw new ApiError(404, 'metrics_off', 'Nothing is counted here.', {
+          hint: 'Start the server with SWITCHYARD_METRICS=on.',
+        });
+      const { contentType, body } = await services.metrics.text();
+      response.set({ 'Content-Type': contentType, 'Cache-Control': 'no-store' }).end(body);
+      return undefined;
+    },
   }),
   route({
     method: 'get',

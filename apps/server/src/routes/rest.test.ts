@@ -181,3 +181,10 @@ describe('credentials', () => {
     expect((await server.ask('DELETE', '/api/credentials/orders')).status).toBe(404);
   });
 });
+
+it('metrics that are off are not there, and say how to have them', async () => {
+  const { json } = await server.ask('POST', '/api/keys', { body: { name: 'prometheus' } });
+  const answer = await server.ask('GET', '/metrics', { headers: { authorization: `Bearer ${json.key}` } });
+  expect([answer.status, answer.json.error.code]).toEqual([404, 'metrics_off']);
+  expect(answer.text).toContain('SWITCHYARD_METRICS=on');
+});
