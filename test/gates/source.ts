@@ -13,11 +13,12 @@ const NOT_OURS = new Set([
   '.git',
   '.turbo',
   '.switchyard',
-  'models',
   'training',
   'native',
   'peers',
 ]);
+/** Checkpoints, and the scripts that made them. */
+const WEIGHTS = join('engine', 'models');
 /** The folders that hold the product's TypeScript. */
 const ROOMS = ['apps', 'packages', 'engine', 'test'];
 
@@ -51,8 +52,8 @@ export type Report = {
 
 function* walkFolder(folder: string): Generator<string> {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (NOT_OURS.has(entry.name)) continue;
     const path = join(folder, entry.name);
+    if (NOT_OURS.has(entry.name) || path.endsWith(WEIGHTS)) continue;
     if (entry.isDirectory()) yield* walkFolder(path);
     else if (/\.tsx?$/.test(entry.name) && !entry.name.endsWith('.d.ts')) yield path;
   }
