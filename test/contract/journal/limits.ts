@@ -262,13 +262,16 @@ const ofSteps: JournalCases = {
   'a thousand runs of one pipeline do not stand before one of another': async (under) => {
     const [crowd, lone] = [await under.anotherPipeline(), await under.anotherPipeline()];
     const worker = await under.registerWorker();
-    for (let made = 0; made < 300; made++) await begin(under, ['a'], of(crowd));
+    const crowded = new Set<string>();
+    for (let made = 0; made < 300; made++) crowded.add(await begin(under, ['a'], of(crowd)));
     const runId = await begin(under, ['a'], of(lone));
     await under.passTime(600);
     const hints = await worker.sweep();
-    const at = hints.findIndex((hint) => hint.runId === runId);
+    // what other cases left due has turns of its own
+    const turns = hints.filter((hint) => hint.runId === runId || crowded.has(hint.runId));
+    const at = turns.findIndex((hint) => hint.runId === runId);
     expect(at).toBeGreaterThanOrEqual(0);
-    expect(at).toBeLessThan(6);
+    expect(at).toBeLessThan(2);
     expect(hints.length).toBeLessThan(200);
     expect((await worker.sweep()).length).toBe(0);
     await under.passTime(6_000);
