@@ -28,6 +28,7 @@ export async function startWorkerProcess(
       PATH: process.env.PATH ?? '',
       DATABASE_URL: shop.test.url,
       SWITCHYARD_ALLOW_ORIGINS: given.allowOrigin,
+      SWITCHYARD_SECRET_KEY: Buffer.alloc(32, 7).toString('hex'), // as the workshop's
       ...(given.crash === undefined ? {} : { SWITCHYARD_CRASH: given.crash }),
       ...(shop.redisUrl === undefined ? {} : { REDIS_URL: shop.redisUrl }),
     },

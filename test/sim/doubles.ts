@@ -75,6 +75,7 @@ function outboundOf(outside: Outside, process: Process): Outbound {
         text: () => text,
       };
     },
+    resolve: async (host) => host,
     close: async () => {},
   };
 }

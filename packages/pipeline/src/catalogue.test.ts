@@ -51,6 +51,7 @@ describe('the catalogue', () => {
     expect(effects).toEqual({
       http: 'once',
       notify: 'once',
+      postgres: 'once',
       search: 'none',
       code: 'none',
       agent: 'repeatable',

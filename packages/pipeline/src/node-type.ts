@@ -12,6 +12,7 @@ export const NODE_TYPE_IDS = [
   'trigger.error',
   'http',
   'notify',
+  'postgres',
   'search',
   'branch',
   'join',

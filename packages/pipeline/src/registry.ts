@@ -11,6 +11,7 @@ import { llm } from './nodes/llm.ts';
 import { loop } from './nodes/loop.ts';
 import { notify } from './nodes/notify.ts';
 import { pipeline } from './nodes/pipeline.ts';
+import { postgres } from './nodes/postgres.ts';
 import { respond } from './nodes/respond.ts';
 import { search } from './nodes/search.ts';
 import { transform } from './nodes/transform.ts';
@@ -30,6 +31,7 @@ export const NODE_TYPES: Readonly<Record<NodeTypeId, NodeType>> = {
   'trigger.error': triggerError,
   http,
   notify,
+  postgres,
   search,
   branch,
   join,

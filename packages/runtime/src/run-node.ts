@@ -112,7 +112,11 @@ function heldPorts({ ports, holdsLeases }: RunParts, { abort }: Holding): NodePo
     };
   return {
     ...ports,
-    http: { send: whenHeld((request) => http.send(request)), close: () => http.close() },
+    http: {
+      send: whenHeld((request) => http.send(request)),
+      resolve: whenHeld((host, port) => http.resolve(host, port)),
+      close: () => http.close(),
+    },
     sandbox: {
       runScript: whenHeld((code, options) => sandbox.runScript(code, options)),
       runFunction: whenHeld((code, input, options) => sandbox.runFunction(code, input, options)),

@@ -21,6 +21,13 @@ const HeaderCredential = z.strictObject({
   value: z.string().min(1).max(8_192),
   hosts: z.array(Host).min(1).max(20),
 });
+/** The address of a database, which a Postgres node speaks to. */
+const DatabaseCredential = z.strictObject({
+  url: z
+    .string()
+    .max(2_048)
+    .regex(/^postgres(ql)?:\/\/[^/@]+@[^/?]+/, 'postgres://user:password@host/database'),
+});
 /** While a secret is being changed there are two, and what is signed with either is taken. */
 const SigningCredential = z.strictObject({ secrets: z.array(z.string().min(8).max(1_024)).min(1).max(2) });
 
@@ -43,9 +50,9 @@ export const credentialRoutes = [
     permission: 'manage',
     scope: 'project',
     summary:
-      'Store a credential: a header that an HTTP node sends, to these hosts alone, or the secrets that sign the requests of a webhook; an old value is replaced',
+      'Store a credential: a header that an HTTP node sends, to these hosts alone, the secrets that sign the requests of a webhook, or the address of a database; an old value is replaced',
     params: z.strictObject({ name: Name }),
-    body: z.union([HeaderCredential, SigningCredential]),
+    body: z.union([HeaderCredential, SigningCredential, DatabaseCredential]),
     status: 204,
     answer: null,
     handle: async ({ params, body, services }) => {

@@ -8,6 +8,7 @@ import { runHttp } from './http.ts';
 import { runLlm } from './llm.ts';
 import { runNotify } from './notify.ts';
 import { runPipeline } from './pipeline.ts';
+import { runPostgres } from './postgres.ts';
 import { runSearch } from './search.ts';
 import { runWait } from './wait.ts';
 
@@ -37,6 +38,7 @@ export const NODE_RUNS: Readonly<Record<WorkTypeId, NodeRun>> = {
   llm: runLlm,
   notify: runNotify,
   pipeline: runPipeline,
+  postgres: runPostgres,
   search: runSearch,
   wait: runWait,
 };

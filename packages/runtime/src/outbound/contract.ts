@@ -32,6 +32,11 @@ export type OutboundResponse = {
 /** The one way out of the product for requests that users, pipelines or models name. Rejects with `OutboundError`. */
 export interface Outbound {
   send(request: OutboundRequest): Promise<OutboundResponse>;
+  /**
+   * The address to connect to, for protocols other than HTTP: public, or an allowed place as a whole. Connect to it and not
+   * to the name, which may change its answer. Any port; the name comes from a stored credential.
+   */
+  resolve(host: string, port: number): Promise<string>;
   close(): Promise<void>;
 }
 

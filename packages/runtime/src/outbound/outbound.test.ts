@@ -135,6 +135,49 @@ describe('addresses that are not public', () => {
   });
 });
 
+describe('an address for other protocols', () => {
+  const code = (outbound: Outbound, host: string, to = 5432): Promise<string> =>
+    outbound.resolve(host, to).then(
+      (address) => address,
+      (error: unknown) => (error instanceof OutboundError ? error.code : String(error)),
+    );
+
+  test('is public, and the name is asked once: what it answers next does not matter', async () => {
+    const outbound = client({
+      lookup: resolver({
+        'rebind.example': [['93.184.215.14'], ['127.0.0.1']],
+        'both.example': [['93.184.215.14', '127.0.0.1']],
+        'six.example': [['::ffff:10.0.0.1']],
+      }),
+    });
+    expect(await code(outbound, 'rebind.example')).toBe('93.184.215.14');
+    expect(await code(outbound, 'rebind.example')).toBe('egress_denied');
+    for (const host of ['both.example', 'six.example', '127.0.0.1', '::1', '::ffff:127.0.0.1', '169.254.169.254'])
+      expect(await code(outbound, host), host).toBe('egress_denied');
+    expect(await code(outbound, 'nobody.example')).toBe('dns_failed');
+  });
+
+  test('numbers that a system takes for an address are judged by what they mean', async () => {
+    for (const host of ['2130706433', '0x7f000001', '127.1', 'localhost'])
+      expect(['egress_denied', 'dns_failed'], host).toContain(await code(client(), host));
+  });
+
+  test('an allowed place is its host and port, and only as a whole', async () => {
+    const whole = client({ allow: [{ origin: 'http://127.0.0.1:5432', pathPrefix: '/' }] });
+    expect(await code(whole, '127.0.0.1')).toBe('127.0.0.1');
+    expect(await code(whole, '127.0.0.1', 5433)).toBe('egress_denied');
+    expect(await code(whole, '127.0.0.2')).toBe('egress_denied');
+    expect(await code(own('/demo/'), '127.0.0.1', port)).toBe('egress_denied');
+  });
+
+  test('what is no host is refused before any lookup', async () => {
+    for (const host of ['', '/tmp', 'a b', 'a/b', 'a@b', 'x\r\ny', '[::1]'])
+      expect(await code(client(), host), host).toBe('invalid_url');
+    for (const to of [0, -1, 65_536, 1.5, Number.NaN])
+      expect(await code(client(), 'example.com', to)).toBe('invalid_url');
+  });
+});
+
 describe('an allowed place', () => {
   test('is its path, not the whole origin', async () => {
     const outbound = own();

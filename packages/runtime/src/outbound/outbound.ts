@@ -12,6 +12,7 @@ import {
 } from './contract.ts';
 import { toOutboundError } from './failure.ts';
 import { parseTarget, type Way, wayTo } from './places.ts';
+import { resolveAddress } from './resolve.ts';
 
 /** What a client may reach. */
 export type OutboundOptions = {
@@ -68,6 +69,7 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
         throw toOutboundError(error, first.url);
       }
     },
+    resolve: (host, port) => resolveAddress({ host, port }, allow, options.lookup),
     close: async () => void (await Promise.all([agents.public.destroy(), agents.allowed.destroy()])),
   };
 }
