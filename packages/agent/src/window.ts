@@ -99,5 +99,7 @@ export function shownResult(text: string, windowTokens: number): string {
   if (text.length <= windowTokens) return text;
   const head = Math.floor(windowTokens * 0.6);
   const tail = Math.floor(windowTokens * 0.3);
-  return `${text.slice(0, head)}\n[${text.length - head - tail} characters are left out here]\n${text.slice(-tail)}`;
+  const shown = `${text.slice(0, head)}\n[${text.length - head - tail} characters are left out here]\n${text.slice(-tail)}`;
+  // a copy: in V8 a slice keeps the whole text it was cut from alive. UTF-16, so that half a sign stays what it was
+  return Buffer.from(shown, 'utf16le').toString('utf16le');
 }
