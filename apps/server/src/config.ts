@@ -25,6 +25,7 @@ const Environment = z.object({
     .pipe(z.array(z.url({ protocol: /^https?$/ }).transform((text) => new URL(text).host))),
   SWITCHYARD_FAST_PATH: z.enum(['on', 'off']).default('on'),
   SWITCHYARD_METRICS: z.enum(['on', 'off']).default('off'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   SWITCHYARD_CRASH: z.string().optional(),
 });
 
@@ -44,6 +45,8 @@ export type Config = {
   readonly fastPath: boolean;
   /** Count what happens, for `/metrics`. */
   readonly metrics: boolean;
+  /** Base address of a collector that gets the traces of runs. */
+  readonly traces: string | undefined;
   /** A crash point to arm; tests only. */
   readonly crash: string | undefined;
 };
@@ -67,6 +70,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     demoHosts: data.SWITCHYARD_ALLOW_ORIGINS,
     fastPath: data.SWITCHYARD_FAST_PATH === 'on',
     metrics: data.SWITCHYARD_METRICS === 'on',
+    traces: data.OTEL_EXPORTER_OTLP_ENDPOINT,
     crash: data.SWITCHYARD_CRASH,
   };
 }

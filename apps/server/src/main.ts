@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { armCrashPoint, openDatabase, openMetrics } from '@switchyard/journal';
+import { armCrashPoint, openDatabase, openMetrics, traced } from '@switchyard/journal';
 import { z } from 'zod';
 import { type Config, readConfig } from './config.ts';
 import { callModel } from './outbound/model-http.ts';
@@ -29,7 +29,11 @@ async function main(config: Config): Promise<void> {
     warn,
     ...(config.secretKey ? { secretKey: config.secretKey } : {}),
   });
-  const database = metrics?.watch(plain) ?? plain;
+  const counted = metrics?.watch(plain) ?? plain;
+  const database =
+    config.traces === undefined
+      ? counted
+      : traced(counted, { endpoint: config.traces, service: 'switchyard server', warn });
   const serving = await serve({
     ...config,
     metrics,

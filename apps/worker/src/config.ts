@@ -27,6 +27,7 @@ const Environment = z.object({
   SWITCHYARD_SECRET_KEY: SecretKey.optional(),
   SWITCHYARD_WORKER_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   SWITCHYARD_METRICS: z.enum(['on', 'off']).default('off'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   SWITCHYARD_CRASH: z.string().optional(),
 });
 
@@ -44,6 +45,8 @@ export type Config = {
   readonly health: { readonly host: string; readonly port: number } | null;
   /** Count what happens, for `/metrics` beside `/ready`. */
   readonly metrics: boolean;
+  /** Base address of a collector that gets the traces of runs. */
+  readonly traces: string | undefined;
   /** A crash point to arm; tests only. */
   readonly crash: string | undefined;
 };
@@ -69,6 +72,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
         ? null
         : { host: data.SWITCHYARD_HOST, port: data.SWITCHYARD_WORKER_PORT },
     metrics: data.SWITCHYARD_METRICS === 'on',
+    traces: data.OTEL_EXPORTER_OTLP_ENDPOINT,
     crash: data.SWITCHYARD_CRASH,
   };
 }

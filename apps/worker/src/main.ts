@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { armCrashPoint, openDatabase, openMetrics } from '@switchyard/journal';
+import { armCrashPoint, openDatabase, openMetrics, traced } from '@switchyard/journal';
 import {
   createModelHttp,
   createOutbound,
@@ -36,7 +36,11 @@ async function main(config: Config): Promise<void> {
     warn,
     ...(config.secretKey ? { secretKey: config.secretKey } : {}),
   });
-  const database = metrics?.watch(plain) ?? plain;
+  const counted = metrics?.watch(plain) ?? plain;
+  const database =
+    config.traces === undefined
+      ? counted
+      : traced(counted, { endpoint: config.traces, service: 'switchyard worker', warn });
   const { catalog } = database;
   const dispatch = await openDispatch({
     database,

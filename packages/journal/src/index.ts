@@ -80,4 +80,5 @@ export type { MigrateAnswer } from './migrate.ts';
 export { migrate } from './migrate.ts';
 export { type Packed, packJson, packText } from './pack.ts';
 export { graphOf, type StartOrder, startLimits, startRequest, stepLimitsOf } from './start-order.ts';
+export { type TraceOptions, traced } from './traces/traced.ts';
 export { uuidV7 } from './uuid.ts';
