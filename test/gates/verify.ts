@@ -8,7 +8,7 @@ import { ROOT } from './source.ts';
 
 /*
  * `npm run verify`: everything that must be green before a change goes in, one after another, with a summary. All steps run even
- * if one fails. `--without-tests` leaves the suites out; `--junit`-like results of the suites lie in test-results/vitest.json.
+ * if one fails. `--without-tests` leaves the suites out; `--junit`-like results of the suites lie in test-results/.
  */
 
 type Step = {
@@ -70,13 +70,13 @@ function runStep(step: Step, environment: NodeJS.ProcessEnv): Promise<Outcome> {
   });
 }
 
-/** The suites, their lines shown as they come. */
-function runSuites(environment: NodeJS.ProcessEnv): Outcome {
-  process.stdout.write('\n── tests\n');
+/** One set of suites, their lines shown as they come; `report` is where its configuration leaves the results. */
+function runSuites(name: string, config: string, report: string, environment: NodeJS.ProcessEnv): Outcome {
+  process.stdout.write(`\n── ${name}\n`);
   const began = realSystem.elapsed();
-  const file = join(ROOT, 'test-results', 'vitest.json');
+  const file = join(ROOT, 'test-results', report);
   rmSync(file, { force: true });
-  const { status } = spawnSync('npx', ['vitest', 'run'], {
+  const { status } = spawnSync('npx', ['vitest', 'run', '--config', config], {
     cwd: ROOT,
     env: { ...environment, CI: '1' },
     stdio: 'inherit',
@@ -85,9 +85,9 @@ function runSuites(environment: NodeJS.ProcessEnv): Outcome {
   try {
     const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(file, 'utf8'));
     const note = `${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`;
-    return { name: 'tests', ok: status === 0 && numPassedTests > 0, seconds, note };
+    return { name, ok: status === 0 && numPassedTests > 0, seconds, note };
   } catch {
-    return { name: 'tests', ok: false, seconds, note: 'no report' };
+    return { name, ok: false, seconds, note: 'no report' };
   }
 }
 
@@ -104,7 +104,10 @@ async function verify(): Promise<number> {
   const outcomes: Outcome[] = [];
   try {
     for (const step of STEPS) outcomes.push(await runStep(step, environment));
-    if (!process.argv.includes('--without-tests')) outcomes.push(runSuites(environment));
+    if (!process.argv.includes('--without-tests')) {
+      outcomes.push(runSuites('tests', 'vitest.config.ts', 'vitest.json', environment));
+      outcomes.push(runSuites('proofs', 'vitest.proofs.config.ts', 'proofs.json', environment));
+    }
   } finally {
     await cluster?.stop();
     rmSync(directory, { recursive: true, force: true });
