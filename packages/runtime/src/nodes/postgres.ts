@@ -2,9 +2,9 @@ import { Json } from '@switchyard/pipeline';
 import pg from 'pg';
 import { z } from 'zod';
 import type { NodeContext, NodeOutcome } from '../contract.ts';
-import { RetryableError, StepError, TerminalError } from '../errors.ts';
+import { RetryableError, StepError, TerminalError, WorkerLostError } from '../errors.ts';
 import { toOutboundError } from '../outbound/failure.ts';
-import { refuseSilentRepeat } from './http.ts';
+import { mayHaveHappened } from './once.ts';
 import { openSecret } from './secret.ts';
 
 const Config = z.object({
@@ -28,7 +28,10 @@ const NUMBERS = new Set([21, 23, 26, 700, 701]); // int2, int4, oid, float4, flo
  */
 export async function runPostgres(context: NodeContext): Promise<NodeOutcome> {
   const config = Config.parse(context.config);
-  if (config.allowWrites) await refuseSilentRepeat(context, 'POST');
+  if (config.allowWrites && (await mayHaveHappened(context)))
+    throw new WorkerLostError('outcome_unknown', 'The worker was lost while it wrote; the change may have been kept.', {
+      hint: 'Look at the database, then run again. Connect the error port to decide it in the pipeline.',
+    });
   const { url } = await openSecret(context, config.credential, Secret);
   const place = placeOf(url, config.credential);
   const address = await context.ports.http.resolve(place.host, place.port);
