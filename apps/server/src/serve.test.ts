@@ -1,4 +1,4 @@
-import { createServer, get } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openDatabase } from '@switchyard/journal';
 import { expect, it } from 'vitest';
@@ -7,19 +7,24 @@ import { callModel } from './outbound/model-http.ts';
 import { serve } from './serve.ts';
 import { systemClock } from './system.ts';
 
-it('answers the very first request, sent in the moment it listens and before the project is seeded', async () => {
+it('answers the very first requests, sent in the moment it listens, and they find the project seeded', async () => {
   const test = await createTestDatabase();
   const database = await openDatabase({ url: test.url, applicationName: 'serve test', secretKey: Buffer.alloc(32, 7) });
   const http = createServer();
-  const first = new Promise<number | undefined>((resolve, reject) => {
-    http.once('listening', () => {
-      const { port } = http.address() as AddressInfo;
-      get({ host: '127.0.0.1', port, path: '/health', agent: false }, (response) => {
-        response.resume();
-        resolve(response.statusCode);
-      }).once('error', reject);
+  const first = (method: string, path: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      http.once('listening', () => {
+        const { port } = http.address() as AddressInfo;
+        request({ host: '127.0.0.1', port, method, path, agent: false }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        })
+          .once('error', reject)
+          .end();
+      });
     });
-  });
+  const health = first('GET', '/health');
+  const hook = first('HEAD', '/hooks/demo-triage');
   const serving = await serve({
     database,
     http,
@@ -35,7 +40,8 @@ it('answers the very first request, sent in the moment it listens and before the
     callModel,
     warn: () => {},
   });
-  expect(await first).toBe(200);
+  expect(await health).toBe(200);
+  expect(await hook).not.toBe(404);
   await serving.stop();
   await database.close();
   await test.drop();

@@ -71,8 +71,14 @@ export async function serve(parts: ServeParts): Promise<Serving> {
     warn,
   };
   const addresses = { host, port, publicUrl: parts.publicUrl, demoHosts: parts.demoHosts };
-  http.on('request', createApp({ routes: ROUTES, services, addresses, editor: parts.editor, requestId: newRequestId }));
-  await seedProject(database.catalog, sampleOn(port, baseUrl));
+  const app = createApp({ routes: ROUTES, services, addresses, editor: parts.editor, requestId: newRequestId });
+  // Requests that come before a fresh project has its pipelines wait for them: none is lost, and none finds an empty house.
+  const seeded = seedProject(database.catalog, sampleOn(port, baseUrl));
+  http.on(
+    'request',
+    (request, response) => void seeded.then(() => app(request, response)).catch(() => response.destroy()),
+  );
+  await seeded;
   const stopTicking = startTicking(services);
   const stopWatching = watchAlarms(services);
   const stopRetention = startRetention(services);
