@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import type { Database, Metrics } from '@switchyard/journal';
@@ -74,11 +74,14 @@ export async function serve(parts: ServeParts): Promise<Serving> {
   const app = createApp({ routes: ROUTES, services, addresses, editor: parts.editor, requestId: newRequestId });
   // Requests that come before a fresh project has its pipelines wait for them: none is lost, and none finds an empty house.
   const seeded = seedProject(database.catalog, sampleOn(port, baseUrl));
-  http.on(
-    'request',
-    (request, response) => void seeded.then(() => app(request, response)).catch(() => response.destroy()),
-  );
+  const early: RequestListener = (request, response) =>
+    void seeded.then(
+      () => app(request, response),
+      () => response.destroy(),
+    );
+  http.on('request', early);
   await seeded;
+  http.off('request', early).on('request', app);
   const stopTicking = startTicking(services);
   const stopWatching = watchAlarms(services);
   const stopRetention = startRetention(services);

@@ -10,7 +10,7 @@ export const wait = workNode({
   help: [
     'Goes on after a time, at a time, or when its resume address is called. A waiting step holds no worker and survives every restart.',
     '',
-    'With `webhook` the address is `{{ steps.ID.resume }}`, seen in the run while it waits: GET shows a page, only POST goes on, once. Its output is what was posted. Without an answer by the deadline it goes on by **Expired**.',
+    'With `webhook` its link stands in the run while it waits, in the run view and as `waiting[].link` of the API: GET shows a page, only POST goes on, once. Its output is what was posted. Without an answer by the deadline it goes on by **Expired**.',
   ].join('\n'),
   group: 'flow',
   icon: 'hourglass',
