@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { field, workNode } from '../node-type.ts';
+import { MODEL_FIELDS, temperature } from './model-fields.ts';
 
 const Tools = z
   .array(z.enum(['http_fetch', 'run_code', 'search']))
@@ -18,11 +19,7 @@ export const agent = workNode({
   icon: 'bot',
   effect: 'repeatable',
   config: z.strictObject({
-    connection: z
-      .string()
-      .max(120)
-      .optional()
-      .meta(field('Model', 'A model connection; the default one when empty.', { widget: 'select-connection' })),
+    connection: MODEL_FIELDS.connection,
     system: z
       .string()
       .max(100_000)
@@ -66,12 +63,7 @@ export const agent = workNode({
           { widget: 'expression', examples: ['size(answer) > 0'], advanced: true },
         ),
       ),
-    temperature: z
-      .number()
-      .min(0)
-      .max(2)
-      .default(1)
-      .meta(field('Temperature', '0 is always the likeliest word.', { widget: 'number', advanced: true })),
+    temperature: temperature(1),
     maxTokens: z
       .number()
       .int()

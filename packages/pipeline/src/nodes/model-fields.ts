@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { field } from '../node-type.ts';
 
-/** Config fields shared by the types that ask a model once. */
+/** Config fields of the types that ask a model; `maxTokens` is that of those that ask once. */
 export const MODEL_FIELDS = {
   connection: z
     .string()

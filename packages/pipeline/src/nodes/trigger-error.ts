@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { field, pureNode } from '../node-type.ts';
+import { exampleInput } from './example-input.ts';
 
 /** Started when a run of another pipeline fails. */
 export const triggerError = pureNode({
@@ -21,10 +22,7 @@ export const triggerError = pureNode({
       .meta(
         field('Pipelines', 'Short names of those it watches; none: all.', { widget: 'text', examples: [['triage']] }),
       ),
-    example: z
-      .json()
-      .optional()
-      .meta(field('Example input', 'Filled in when you press Run in the editor.', { widget: 'example' })),
+    example: exampleInput([]),
   }),
   example: { pipelines: [] },
   evaluate: (_config, scope) => ({ output: scope.run.input, ports: ['out'] }),

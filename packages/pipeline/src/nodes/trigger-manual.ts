@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { field, pureNode } from '../node-type.ts';
+import { pureNode } from '../node-type.ts';
+import { exampleInput } from './example-input.ts';
 
 /** Started by a click or an API call. */
 export const triggerManual = pureNode({
@@ -10,15 +11,10 @@ export const triggerManual = pureNode({
   icon: 'play',
   inputs: [],
   config: z.strictObject({
-    example: z
-      .json()
-      .optional()
-      .meta(
-        field('Example input', 'Filled in when you press Run; a real run brings its own input.', {
-          widget: 'example',
-          examples: [{ question: 'What is 6 times 7?' }],
-        }),
-      ),
+    example: exampleInput(
+      [{ question: 'What is 6 times 7?' }],
+      'Filled in when you press Run; a real run brings its own input.',
+    ),
   }),
   example: { example: { question: 'What is 6 times 7?' } },
   evaluate: (_config, scope) => ({ output: scope.run.input, ports: ['out'] }),

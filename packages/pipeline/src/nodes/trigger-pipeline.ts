@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { field, pureNode } from '../node-type.ts';
+import { pureNode } from '../node-type.ts';
+import { exampleInput } from './example-input.ts';
 
 /** Started by a step of another pipeline. */
 export const triggerPipeline = pureNode({
@@ -10,15 +11,7 @@ export const triggerPipeline = pureNode({
   icon: 'workflow',
   inputs: [],
   config: z.strictObject({
-    example: z
-      .json()
-      .optional()
-      .meta(
-        field('Example input', 'Filled in when you press Run in the editor.', {
-          widget: 'example',
-          examples: [{ text: 'Hello' }],
-        }),
-      ),
+    example: exampleInput([{ text: 'Hello' }]),
   }),
   example: { example: { text: 'Hello' } },
   evaluate: (_config, scope) => ({ output: scope.run.input, ports: ['out'] }),

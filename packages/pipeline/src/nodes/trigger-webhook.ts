@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { field, pureNode } from '../node-type.ts';
+import { exampleInput } from './example-input.ts';
 
 /** Bytes a webhook takes unless its node says otherwise; what is larger than this is kept by reference. */
 export const WEBHOOK_BYTES = 16 * 1024 * 1024;
@@ -189,15 +190,7 @@ const Config = z.strictObject({
   ...address,
   ...senders,
   ...limits,
-  example: z
-    .json()
-    .optional()
-    .meta(
-      field('Example input', 'Filled in when you press Run in the editor.', {
-        widget: 'example',
-        examples: [{ method: 'POST', headers: {}, query: {}, body: { question: 'What is 6 times 7?' } }],
-      }),
-    ),
+  example: exampleInput([{ method: 'POST', headers: {}, query: {}, body: { question: 'What is 6 times 7?' } }]),
 });
 
 /** The config of a webhook trigger, checked, with what is left out filled in. */
